@@ -1,0 +1,265 @@
+// Owns the one catalogue of errors: code, cause, remedy, retryable, HTTP status, CLI exit code.
+// docs/errors.md has a row for each code; a test keeps the two equal.
+
+interface CatalogueEntry {
+  /** What happened, in general. The message of a thrown error says it for the case at hand. */
+  readonly cause: string
+  /** What the user can do about it. */
+  readonly remedy: string
+  /** Whether the same request may succeed later without a change. */
+  readonly retryable: boolean
+  readonly httpStatus: number
+}
+
+const entry = (
+  cause: string,
+  remedy: string,
+  httpStatus: number,
+  retryable = false,
+): CatalogueEntry => ({ cause, remedy, httpStatus, retryable })
+
+export const ERROR_CATALOGUE = {
+  // The request
+  REQUEST_INVALID: entry(
+    'A request, an experiment file or an option has missing, unknown or wrong values.',
+    'Correct every listed field; `headstart <command> --help` shows what each takes.',
+    400,
+  ),
+  CONFIG_INVALID: entry(
+    'An environment variable has a value that cannot be used.',
+    'Correct the named variable; docs/configuration.md lists them all.',
+    400,
+  ),
+  NOT_FOUND: entry(
+    'No object of that kind has the given name or id.',
+    'List what exists with `headstart bases|datasets|features|runs ls`.',
+    404,
+  ),
+  NAME_TAKEN: entry(
+    'The name is in use for something else.',
+    'Choose another name, or pass --replace to point it to the new one.',
+    409,
+  ),
+  INPUT_MISSING: entry(
+    'A file or folder that was given does not exist or cannot be read.',
+    'Check the path and its permissions.',
+    400,
+  ),
+
+  // Bases
+  BASE_INVALID: entry(
+    'The base is not a TF.js LayersModel or GraphModel that can be trusted.',
+    'Convert the model again with tensorflowjs_converter and register the whole folder.',
+    422,
+  ),
+  BASE_WEIGHTS_INVALID: entry(
+    'The weight files are missing, of the wrong length, or hold values that are not finite.',
+    'Copy or download the weight files again; every file in weightsManifest must be there.',
+    422,
+  ),
+  BASE_PATH_UNSAFE: entry(
+    'A weight path leaves the folder of the model.',
+    'Do not use this model unless you trust its author; put all files into one folder.',
+    422,
+  ),
+  BASE_TOO_LARGE: entry(
+    'The base has more parameters or bytes than the limit.',
+    'Use a smaller base.',
+    413,
+  ),
+  BASE_LAYER_UNKNOWN: entry(
+    'The base uses a layer class or an operation that the engine does not know.',
+    'Export the base without custom layers, or use another engine.',
+    422,
+  ),
+  BASE_DOWNLOAD_FAILED: entry(
+    'The base could not be downloaded.',
+    'Check the URL and the network, then run the command again.',
+    502,
+    true,
+  ),
+  CUT_NOT_FOUND: entry(
+    'The base has no layer or output of that name.',
+    'List what can be cut with `headstart base layers <base>`.',
+    422,
+  ),
+  CUT_UNUSABLE: entry(
+    'The layer exists but its output cannot serve as features.',
+    'Choose a layer with one float output of known shape.',
+    422,
+  ),
+
+  // Datasets
+  DATASET_EMPTY: entry(
+    'No sample was found.',
+    'Give a folder of class folders with images, a CSV or JSONL table, or a tensor file.',
+    422,
+  ),
+  DATASET_INVALID: entry(
+    'The dataset description has faults.',
+    'Correct the listed rows; docs/datasets.md shows each format.',
+    422,
+  ),
+  DATASET_TOO_FEW_CLASSES: entry(
+    'A classifier needs at least two classes.',
+    'Add a second class folder or label.',
+    422,
+  ),
+  DATASET_CLASS_TOO_SMALL: entry(
+    'A class has too few samples to train on and to measure.',
+    'Give each class at least two distinct samples, or leave the class out.',
+    422,
+  ),
+  DATASET_CHANGED: entry(
+    'Files changed or vanished after the dataset was indexed.',
+    'Run the command again (or `dataset add` for a registered dataset); work done is kept.',
+    409,
+    true,
+  ),
+  DATASET_QUARANTINE_EXCEEDED: entry(
+    'More samples than maxQuarantine allows could not be decoded or computed.',
+    'Repair or remove the listed files, or raise maxQuarantine; features computed so far are kept.',
+    422,
+  ),
+  SAMPLE_INVALID: entry(
+    'A sample could not be decoded.',
+    'Repair or remove the file.',
+    422,
+  ),
+
+  // Extraction
+  EXTRACTOR_INPUT_MISMATCH: entry(
+    'The samples do not fit the input of the base.',
+    'Choose a base, a size or a dataset so that the shapes agree.',
+    422,
+  ),
+  ENGINE_UNAVAILABLE: entry(
+    'The engine that was asked for cannot run here.',
+    'Install it as docs/engines.md says, or use --engine wasm.',
+    501,
+  ),
+  ENGINE_FAILED: entry(
+    'The engine stopped while computing.',
+    'Run the command again; features computed so far are kept. If it fails again, free memory or use another engine.',
+    500,
+    true,
+  ),
+  FEATURES_CORRUPT: entry(
+    'A shard does not have the bytes that were recorded for it.',
+    'Run the command again: the shard is computed anew.',
+    500,
+    true,
+  ),
+  FEATURES_MISMATCH: entry(
+    'Features do not belong to the extractor or dataset that asked for them.',
+    'Extract the features again with this extractor.',
+    409,
+  ),
+
+  // Heads
+  HEAD_INVALID: entry(
+    'The head does not fit the features or the task.',
+    'Correct the head spec; docs/heads.md lists what each kind takes.',
+    422,
+  ),
+  HEAD_DIVERGED: entry(
+    'Training reached a loss that is not finite.',
+    'Lower the learning rate, or look for broken targets.',
+    422,
+  ),
+  PARITY_FAILED: entry(
+    'Features computed again for serving differ from the features that the head was trained on.',
+    'Do not use the head. Remove the features with `headstart features rm` and extract again.',
+    500,
+  ),
+  EXPORT_FAILED: entry(
+    'The exported model, loaded again, does not predict what the run predicts.',
+    'Report it with the model card; nothing was left in the target folder.',
+    500,
+  ),
+
+  // Store and machine
+  STORE_UNAVAILABLE: entry(
+    'The store cannot be reached or written.',
+    'Check HEADSTART_STORE, the credentials, the permissions and the network.',
+    503,
+    true,
+  ),
+  STORE_FULL: entry(
+    'The disk is full.',
+    'Free space (`headstart gc` helps) and run the command again; finished work is kept.',
+    507,
+    true,
+  ),
+  STORE_KEY_INVALID: entry(
+    'A store key or name has characters that are not allowed.',
+    'Use letters, digits, dot, dash and underscore.',
+    400,
+  ),
+  STORE_CONFLICT: entry(
+    'A write-once object exists with other content, or a name was changed by someone else meanwhile.',
+    'Run the command again; if it persists, run `headstart doctor`.',
+    409,
+    true,
+  ),
+  STORE_CORRUPT: entry(
+    'A stored object does not have the bytes that were recorded for it.',
+    'Restore the object from a backup, or remove it and run again.',
+    500,
+  ),
+  INTERRUPTED: entry(
+    'The work was interrupted.',
+    'Run the same command again: it goes on where it stopped.',
+    499,
+    true,
+  ),
+  INTERNAL: entry(
+    'A defect of this software.',
+    'Report it with the command and the stack trace (HEADSTART_DEBUG=1 prints it).',
+    500,
+  ),
+} as const satisfies Record<string, CatalogueEntry>
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE
+
+/** Every error that this software throws on purpose. */
+export class HeadstartError extends Error {
+  override readonly name = 'HeadstartError'
+  readonly code: ErrorCode
+  /** Single faults, each worth a line of its own: fields, rows, file names. */
+  readonly details: readonly string[]
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; details?: readonly string[] } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.details = options.details ?? []
+  }
+
+  get remedy(): string {
+    return ERROR_CATALOGUE[this.code].remedy
+  }
+
+  get retryable(): boolean {
+    return ERROR_CATALOGUE[this.code].retryable
+  }
+
+  get httpStatus(): number {
+    return ERROR_CATALOGUE[this.code].httpStatus
+  }
+}
+
+export const isHeadstartError = (error: unknown, code?: ErrorCode): error is HeadstartError =>
+  error instanceof HeadstartError && (code === undefined || error.code === code)
+
+/** Message of anything that was thrown. */
+export const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error)
+
+/** Throws INTERRUPTED when the signal has fired. */
+export const assertNotAborted = (signal: AbortSignal | undefined): void => {
+  if (signal?.aborted) throw new HeadstartError('INTERRUPTED', 'interrupted')
+}
