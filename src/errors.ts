@@ -121,11 +121,7 @@ export const ERROR_CATALOGUE = {
     'Repair or remove the listed files, or raise maxQuarantine; features computed so far are kept.',
     422,
   ),
-  SAMPLE_INVALID: entry(
-    'A sample could not be decoded.',
-    'Repair or remove the file.',
-    422,
-  ),
+  SAMPLE_INVALID: entry('A sample could not be decoded.', 'Repair or remove the file.', 422),
 
   // Extraction
   EXTRACTOR_INPUT_MISMATCH: entry(
