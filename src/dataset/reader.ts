@@ -1,0 +1,101 @@
+// Owns reading the content of indexed samples again. Returns only bytes whose sample key it checked.
+// Refuses files that left the folder through a link, and samples over 512 MiB.
+import type { FileHandle } from 'node:fs/promises'
+import { HeadstartError, isHeadstartError } from '../errors.js'
+import type { Sha256 } from '../identity/hash.js'
+import { sampleKeyOfBytes } from '../identity/ids.js'
+import { createResolver, openReal } from './contained-path.js'
+import { MAX_SAMPLE_BYTES, rowKeyOf, type TensorSource } from './tensor.js'
+import { rowOfName } from './tensor-rows.js'
+import type { Sample, SampleReader } from './types.js'
+
+/** Reads what has a name; undefined when nothing is there any more. */
+type ReadNamed = (name: string, key: Sha256) => Promise<Uint8Array | undefined>
+
+const createReader = (
+  samples: readonly Sample[],
+  readNamed: ReadNamed,
+  close: () => Promise<void>,
+): SampleReader => {
+  const namesOf = new Map(samples.map(({ key, names }) => [key, names]))
+  const findNames = (key: Sha256): readonly string[] => {
+    const names = namesOf.get(key)
+    if (names !== undefined) return names
+    throw new HeadstartError('NOT_FOUND', `the dataset has no sample ${key}`)
+  }
+  const nameOf = (key: Sha256): string => findNames(key)[0] ?? key
+  return {
+    nameOf,
+    close,
+    async read(key) {
+      let cause: unknown
+      for (const name of findNames(key)) {
+        try {
+          const bytes = await readNamed(name, key)
+          if (bytes !== undefined) return bytes
+        } catch (error) {
+          if (isHeadstartError(error, 'SAMPLE_INVALID')) throw error
+          cause = error
+        }
+      }
+      const message = `${nameOf(key)} changed or vanished since it was indexed`
+      throw new HeadstartError('DATASET_CHANGED', message, { cause })
+    },
+  }
+}
+
+const readAll = async (handle: FileHandle, name: string): Promise<Buffer> => {
+  const { size } = await handle.stat()
+  if (size > MAX_SAMPLE_BYTES) {
+    throw new HeadstartError('SAMPLE_INVALID', `${name} is larger than 512 MiB`)
+  }
+  const bytes = Buffer.alloc(size)
+  let filled = 0
+  while (filled < size) {
+    const { bytesRead } = await handle.read(bytes, filled, size - filled, filled)
+    if (bytesRead === 0) break
+    filled += bytesRead
+  }
+  return bytes.subarray(0, filled)
+}
+
+/** @param root real path of the folder that the samples' names are relative to. */
+export const createFileReader = (root: string, samples: readonly Sample[]): SampleReader => {
+  const resolve = createResolver(root)
+  const readNamed: ReadNamed = async (name, key) => {
+    const resolved = await resolve(name)
+    if ('problem' in resolved) return undefined
+    const handle = await openReal(resolved.path)
+    try {
+      const bytes = await readAll(handle, name)
+      return sampleKeyOfBytes(bytes) === key ? bytes : undefined
+    } finally {
+      await handle.close()
+    }
+  }
+  return createReader(samples, readNamed, async () => {})
+}
+
+/** @param open called at the first read; the source is closed with the reader. */
+export const createTensorReader = (
+  open: () => Promise<TensorSource>,
+  samples: readonly Sample[],
+): SampleReader => {
+  let opened: Promise<TensorSource> | undefined
+  let closed = false
+  const readNamed: ReadNamed = async (name, key) => {
+    if (closed) throw new HeadstartError('INTERNAL', 'the reader was closed')
+    opened ??= open()
+    const source = await opened
+    const row = rowOfName(name)
+    if (row < 0 || row >= source.rows) return undefined
+    const bytes = await source.readRows(row, 1)
+    return rowKeyOf(source.shape, bytes) === key ? bytes : undefined
+  }
+  return createReader(samples, readNamed, async () => {
+    if (closed) return
+    closed = true
+    const source = await opened?.catch(() => undefined)
+    await source?.close()
+  })
+}

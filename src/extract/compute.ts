@@ -1,0 +1,106 @@
+// Owns the stream of stage 1: read, decode and compute the missing rows of the missing shards.
+// Memory is bounded by the batches in flight and the shards that they belong to.
+import { assertNotAborted, isHeadstartError } from '../errors.js'
+import type { Extractor } from '../extractor/extractor.js'
+import type { Sha256 } from '../identity/hash.js'
+import type { ShardBuilder } from './shard-builder.js'
+
+export interface ComputeRequest {
+  /** Called with the first batch; a shard that could be copied whole needs no engine. */
+  readonly openExtractor: () => Promise<Extractor>
+  /** Builders of the missing shards, filled with what could be copied. Made when their turn comes. */
+  readonly builders: AsyncIterable<ShardBuilder>
+  readonly readSample: (key: Sha256) => Promise<Uint8Array>
+  /** A shard has no missing key left. Other batches go on meanwhile. */
+  readonly onComplete: (builder: ShardBuilder) => Promise<void>
+  /** Called after each batch with the number of its samples. */
+  readonly onBatch: (samples: number, quarantined: number) => void
+  readonly signal: AbortSignal | undefined
+}
+
+interface Batch {
+  readonly extractor: Extractor
+  readonly builder: ShardBuilder
+  readonly keys: readonly Sha256[]
+}
+
+async function* batchesOf(request: ComputeRequest): AsyncGenerator<Batch, undefined> {
+  for await (const builder of request.builders) {
+    const missing = builder.missing()
+    if (missing.length === 0) {
+      await request.onComplete(builder)
+      continue
+    }
+    const extractor = await request.openExtractor()
+    const { batchSize } = extractor
+    for (let start = 0; start < missing.length; start += batchSize)
+      yield { extractor, builder, keys: missing.slice(start, start + batchSize) }
+  }
+}
+
+const readBatch = async (
+  { builder, keys }: Batch,
+  readSample: ComputeRequest['readSample'],
+): Promise<{ key: Sha256; content: Uint8Array }[]> => {
+  const samples = await Promise.all(
+    keys.map(async (key) => {
+      try {
+        return { key, content: await readSample(key) }
+      } catch (error) {
+        if (!isHeadstartError(error, 'DATASET_CHANGED')) throw error
+        builder.setUnreadable(key)
+        return null
+      }
+    }),
+  )
+  return samples.filter((sample) => sample !== null)
+}
+
+const computeBatch = async (request: ComputeRequest, batch: Batch): Promise<void> => {
+  const { extractor, builder } = batch
+  const samples = await readBatch(batch, request.readSample)
+  const rows = await extractor.rows(samples)
+  let quarantined = 0
+  rows.forEach((row, i) => {
+    const key = samples[i]?.key ?? ''
+    if (row.ok) builder.setRow(key, row.features, 'computed')
+    else {
+      builder.setQuarantined(key, row.reason, 'computed')
+      quarantined += 1
+    }
+  })
+  const info = extractor.info()
+  if (info !== null) builder.addEngines([info])
+  request.onBatch(samples.length, quarantined)
+  if (builder.remaining === 0) await request.onComplete(builder)
+}
+
+/**
+ * Computes everything that is missing. Several loops draw batches from one stream, so that reading
+ * and decoding one batch overlaps computing another. The first failure stops them all.
+ */
+export const computeMissing = async (request: ComputeRequest): Promise<void> => {
+  const batches = batchesOf(request)
+  let failed = false
+  const loop = async (first?: Batch): Promise<void> => {
+    try {
+      if (first !== undefined) await computeBatch(request, first)
+      for (;;) {
+        assertNotAborted(request.signal)
+        const next = await batches.next()
+        if (next.done || failed) return
+        await computeBatch(request, next.value)
+      }
+    } catch (error) {
+      failed = true
+      throw error
+    }
+  }
+  assertNotAborted(request.signal)
+  const first = await batches.next()
+  if (first.done) return
+  const others = first.value.extractor.parallelBatches - 1
+  const loops = [loop(first.value), ...Array.from({ length: others }, () => loop())]
+  const results = await Promise.allSettled(loops)
+  for (const result of results) if (result.status === 'rejected') throw result.reason
+}

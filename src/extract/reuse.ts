@@ -1,0 +1,66 @@
+// Owns row reuse: where a needed shard is missing, rows are copied from older shards that overlap
+// its key range, so that adding one image computes one image.
+import { isHeadstartError } from '../errors.js'
+import { decodeShard } from '../features/arrow.js'
+import { parseShardStoreKey, type ShardName, shardPrefix } from '../features/shard-name.js'
+import type { Sha256 } from '../identity/hash.js'
+import type { Store, StoreKey } from '../store/port.js'
+import type { ShardBuilder } from './shard-builder.js'
+
+export interface StoredShard extends ShardName {
+  readonly key: StoreKey
+  readonly bytes: number
+}
+
+/**
+ * Older shards read for one new shard at most. The largest are read first, and each version of a
+ * growing shard holds nearly all of the one before it, so one or two suffice.
+ */
+const MAX_SHARDS_READ = 16
+
+/** All shards of an extractor that the store holds. */
+export const listShards = async (store: Store, extractorId: Sha256): Promise<StoredShard[]> => {
+  const shards: StoredShard[] = []
+  for await (const { key, bytes } of store.list(shardPrefix(extractorId))) {
+    const name = parseShardStoreKey(key)
+    if (name !== null) shards.push({ ...name, key, bytes })
+  }
+  return shards
+}
+
+/**
+ * Fills a builder from the shards that overlap its keys. Damaged shards are passed over.
+ *
+ * @param keys sorted sample keys of the builder.
+ */
+export const copyRows = async (
+  store: Store,
+  stored: readonly StoredShard[],
+  keys: readonly Sha256[],
+  builder: ShardBuilder,
+): Promise<void> => {
+  const [first, last] = [keys.at(0) ?? '', keys.at(-1) ?? '']
+  const overlapping = stored
+    .filter((shard) => shard.first <= last && shard.last >= first && shard.key !== builder.storeKey)
+    .sort((a, b) => b.bytes - a.bytes)
+    .slice(0, MAX_SHARDS_READ)
+  for (const { key } of overlapping) {
+    if (builder.remaining === 0) return
+    try {
+      const bytes = await store.get(key)
+      if (bytes === null) continue
+      const before = builder.remaining
+      const { metadata, keys: rowKeys, values } = decodeShard(bytes)
+      const width = rowKeys.length === 0 ? 0 : values.length / rowKeys.length
+      rowKeys.forEach((rowKey, row) => {
+        builder.setRow(rowKey, values.subarray(row * width, (row + 1) * width), 'copied')
+      })
+      for (const { key: sampleKey, reason } of metadata.quarantine)
+        builder.setQuarantined(sampleKey, reason, 'copied')
+      if (builder.remaining < before) builder.addEngines(metadata.engines)
+    } catch (error) {
+      if (!isHeadstartError(error, 'STORE_CORRUPT') && !isHeadstartError(error, 'FEATURES_CORRUPT'))
+        throw error
+    }
+  }
+}

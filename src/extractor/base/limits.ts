@@ -1,0 +1,10 @@
+// Owns what a base may cost: every number that bounds hostile or mistaken input.
+
+/** model.json; the largest Keras application has 1.5 MB. */
+export const MAX_MODEL_JSON_BYTES = 64 * 2 ** 20
+/** All weight files together. */
+export const MAX_WEIGHT_BYTES = 2 ** 31 - 1
+export const MAX_PARAMETERS = 500_000_000
+export const MAX_WEIGHT_FILES = 10_000
+/** A download that brings nothing for so long is given up. */
+export const DOWNLOAD_TIMEOUT_MS = 60_000

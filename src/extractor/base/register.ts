@@ -1,0 +1,46 @@
+// Owns registering a base: its exact bytes go into the store, the record is written last.
+import { HeadstartError } from '../../errors.js'
+import { canonicalJson } from '../../identity/canonical-json.js'
+import { sha256 } from '../../identity/hash.js'
+import type { Store } from '../../store/port.js'
+import { inspectBaseInThread } from '../engines/pool.js'
+import {
+  assembleBase,
+  type BaseRecord,
+  baseFileKey,
+  baseRecordKey,
+  loadBaseRecord,
+} from './load.js'
+import { readBaseSource } from './read-source.js'
+
+/**
+ * Registers the base at a folder, a model.json or an http(s) URL. Registering it again is free.
+ *
+ * @throws the errors of readBaseSource, and BASE_LAYER_UNKNOWN or BASE_INVALID when TF.js cannot
+ *   load it. Nothing is written then.
+ */
+export const registerBase = async (store: Store, from: string): Promise<BaseRecord> => {
+  const { model, files } = await readBaseSource(from)
+  const base = assembleBase(model, files)
+  const existing = await loadBaseRecord(store, base.baseId)
+  if (existing !== null) return existing
+  const { inputShape, cuts } = await inspectBaseInThread(base)
+  if (cuts.length === 0) throw new HeadstartError('BASE_INVALID', 'the base has nothing to cut')
+  const described = []
+  for (const [path, bytes] of files) {
+    const hash = sha256(bytes)
+    await store.putIfAbsent(baseFileKey(base.baseId, hash), bytes)
+    described.push({ path, bytes: bytes.length, sha256: hash })
+  }
+  const record: BaseRecord = {
+    version: 1,
+    baseId: base.baseId,
+    format: base.format,
+    parameters: model.parameters,
+    inputShape: [...inputShape],
+    cuts: [...cuts],
+    files: described,
+  }
+  await store.putIfAbsent(baseRecordKey(base.baseId), Buffer.from(canonicalJson(record)))
+  return record
+}

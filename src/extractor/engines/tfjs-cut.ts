@@ -1,0 +1,86 @@
+// Owns cutting a LayersModel: at a layer, at the boundary of a nested model, and inside one.
+import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers'
+import { HeadstartError } from '../../errors.js'
+import type { CutPoint } from '../base/load.js'
+import type { Tfjs } from './tfjs.js'
+
+type Layer = LayersModel['layers'][number]
+
+// TF.js marks these members private or internal; they are what its own saving and cloning use.
+interface Container extends Omit<LayersModel, 'containerNodes'> {
+  readonly containerNodes: ReadonlySet<string>
+}
+interface LayerNode {
+  readonly inputTensors: SymbolicTensor[]
+  readonly outputTensors: SymbolicTensor[]
+}
+
+const isModel = (layer: Layer): layer is Layer & LayersModel => 'layers' in layer
+
+/** The layer's node that belongs to this model: a shared layer has one for each place of use. */
+const nodeOf = (model: LayersModel, layer: Layer): LayerNode | undefined => {
+  const { containerNodes } = model as unknown as Container
+  const nodes = layer.inboundNodes as unknown as LayerNode[]
+  const index = nodes.findIndex((_, i) => containerNodes.has(`${layer.name}_ib-${i}`))
+  return nodes[index] ?? nodes[0]
+}
+
+const outputOf = (model: LayersModel, layer: Layer): SymbolicTensor[] =>
+  nodeOf(model, layer)?.outputTensors ?? []
+
+interface Found {
+  readonly path: string
+  /** Outermost first; the last one is the layer that is cut. */
+  readonly chain: readonly [Layer, ...Layer[]]
+  readonly output: readonly SymbolicTensor[]
+}
+
+function* walk(model: LayersModel, prefix = ''): Generator<Found> {
+  for (const layer of model.layers) {
+    const path = prefix + layer.name
+    yield { path, chain: [layer], output: outputOf(model, layer) }
+    if (isModel(layer))
+      for (const inner of walk(layer, `${path}/`))
+        yield { ...inner, chain: [layer, ...inner.chain] }
+  }
+}
+
+/** Every layer that can be cut, in the order of the model. */
+export const listLayerCuts = (model: LayersModel): CutPoint[] => {
+  const cuts: CutPoint[] = []
+  for (const { path, chain, output } of walk(model)) {
+    const [tensor] = output
+    const className = chain.at(-1)?.getClassName() ?? ''
+    if (output.length === 1 && tensor && tensor.shape.length >= 2 && className !== 'InputLayer')
+      cuts.push({ path, className, shape: tensor.shape.slice(1) })
+  }
+  return cuts
+}
+
+const cutChain = (
+  tf: Tfjs,
+  model: LayersModel,
+  chain: readonly [Layer, ...Layer[]],
+): LayersModel => {
+  const [layer, ...rest] = chain
+  const [next, ...after] = rest
+  if (next === undefined)
+    return tf.layers.model({ inputs: model.inputs, outputs: outputOf(model, layer) })
+  const inner = cutChain(tf, layer as Layer & LayersModel, [next, ...after])
+  const feeding = nodeOf(model, layer)?.inputTensors ?? []
+  // The nested model is the first thing in the outer one: its own inputs are the inputs.
+  if (feeding.length === 0) return inner
+  const output = inner.apply(feeding.length === 1 ? (feeding[0] as SymbolicTensor) : feeding)
+  return tf.layers.model({ inputs: model.inputs, outputs: output as SymbolicTensor })
+}
+
+/**
+ * A model from the inputs of the base to the output of the layer at `path`. It shares the layers
+ * of the base: dispose the base, not the cut.
+ *
+ * @throws CUT_NOT_FOUND.
+ */
+export const cutLayersModel = (tf: Tfjs, model: LayersModel, path: string): LayersModel => {
+  for (const found of walk(model)) if (found.path === path) return cutChain(tf, model, found.chain)
+  throw new HeadstartError('CUT_NOT_FOUND', `the base has no layer ${path}`)
+}

@@ -1,0 +1,112 @@
+// Owns the forward pass on TF.js: predict mode only, fixed batches padded where asked, tensors
+// created and disposed within one run. Data is read outside of any tidy.
+import type { Tensor } from '@tensorflow/tfjs-core'
+import type { LayersModel } from '@tensorflow/tfjs-layers'
+import { HeadstartError, messageOf } from '../../errors.js'
+import type { EngineInfo } from '../../features/shard.js'
+import type { LoadedBase } from '../base/load.js'
+import type { BaseInspection, Engine, EngineRequest } from './engine.js'
+import { loadTfjsModel, type Tfjs, type TfjsModel } from './tfjs.js'
+import { cutLayersModel, listLayerCuts } from './tfjs-cut.js'
+import { assertGraphCut, listGraphCuts } from './tfjs-graph.js'
+
+/** From a batch of inputs to the output at the cut; the caller disposes the result. */
+const forwardOf = (tf: Tfjs, loaded: TfjsModel, cut: string): ((x: Tensor) => Tensor) => {
+  if (loaded.format === 'graph-model') {
+    const { model } = loaded
+    assertGraphCut(model, cut)
+    const input = model.inputs[0]?.name ?? ''
+    return (x) => model.execute({ [input]: x }, cut) as Tensor
+  }
+  const model = cutLayersModel(tf, loaded.model, cut)
+  return (x) => model.predictOnBatch(x) as Tensor
+}
+
+const poolOf =
+  (tf: Tfjs, pooling: EngineRequest['pooling']) =>
+  (x: Tensor): Tensor => {
+    const spatial = Array.from({ length: x.rank - 2 }, (_, i) => i + 1)
+    if (pooling === 'none' || spatial.length === 0) return x
+    return pooling === 'avg' ? tf.core.mean(x, spatial) : tf.core.max(x, spatial)
+  }
+
+/** @throws BASE_INVALID, BASE_LAYER_UNKNOWN, CUT_NOT_FOUND, CUT_UNUSABLE. */
+export const createTfjsEngine = async (
+  tf: Tfjs,
+  info: EngineInfo,
+  request: EngineRequest,
+): Promise<Engine> => {
+  const loaded = await loadTfjsModel(tf, request.base)
+  const forward = forwardOf(tf, loaded, request.cut)
+  const pool = poolOf(tf, request.pooling)
+  const { fixedBatch, inputShape } = request
+  const inputWidth = inputShape.reduce((a, b) => a * b, 1)
+
+  const runBatch = async (values: Float32Array, count: number) => {
+    const rows = fixedBatch ?? count
+    let padded = values
+    if (rows > count) {
+      padded = new Float32Array(rows * inputWidth)
+      padded.set(values)
+    }
+    const output = tf.core.tidy(() => pool(forward(tf.core.tensor(padded, [rows, ...inputShape]))))
+    try {
+      if (output.dtype !== 'float32' || output.shape[0] !== rows)
+        throw new HeadstartError(
+          'CUT_UNUSABLE',
+          `${request.cut} gives ${output.dtype} [${output.shape}]; float32 [${rows}, ...] is needed`,
+        )
+      const data = (await output.data()) as Float32Array
+      const shape = output.shape.slice(1)
+      return { values: data.slice(0, (data.length / rows) * count), shape }
+    } finally {
+      output.dispose()
+    }
+  }
+
+  return {
+    info,
+    tensorCount: () => tf.core.memory().numTensors,
+    close: () => loaded.model.dispose(),
+    run: async (values, count) => {
+      const step = fixedBatch ?? count
+      if (count <= step) return runBatch(values, count)
+      const parts = []
+      for (let start = 0; start < count; start += step) {
+        const end = Math.min(start + step, count)
+        parts.push(
+          await runBatch(values.subarray(start * inputWidth, end * inputWidth), end - start),
+        )
+      }
+      const width = (parts[0]?.values.length ?? 0) / step
+      const joined = new Float32Array(width * count)
+      parts.forEach((part, i) => {
+        joined.set(part.values, i * step * width)
+      })
+      return { values: joined, shape: parts[0]?.shape ?? [] }
+    },
+  }
+}
+
+const inspectLayers = (model: LayersModel): BaseInspection => {
+  if (model.inputs.length !== 1)
+    throw new HeadstartError('BASE_INVALID', `the base has ${model.inputs.length} inputs, not one`)
+  return { inputShape: model.inputs[0]?.shape.slice(1) ?? [], cuts: listLayerCuts(model) }
+}
+
+/** Input shape and cuts of a base; nothing stays allocated. */
+export const inspectTfjsBase = async (tf: Tfjs, base: LoadedBase): Promise<BaseInspection> => {
+  const loaded = await loadTfjsModel(tf, base)
+  try {
+    return loaded.format === 'layers-model'
+      ? inspectLayers(loaded.model)
+      : await listGraphCuts(tf, loaded.model)
+  } catch (error) {
+    if (error instanceof HeadstartError) throw error
+    throw new HeadstartError('BASE_INVALID', `cannot inspect the base: ${messageOf(error)}`, {
+      cause: error,
+    })
+  } finally {
+    loaded.model.dispose()
+  }
+}

@@ -1,0 +1,57 @@
+// Owns what can be cut in a GraphModel: nodes of its graph, by name.
+import type { GraphModel } from '@tensorflow/tfjs-converter'
+import type { Tensor } from '@tensorflow/tfjs-core'
+import { HeadstartError } from '../../errors.js'
+import type { CutPoint } from '../base/load.js'
+import type { BaseInspection } from './engine.js'
+import type { Tfjs } from './tfjs.js'
+
+interface GraphNode {
+  readonly name: string
+  readonly op: string
+}
+
+const SKIPPED_OPS = new Set(['Const', 'Placeholder', 'NoOp', 'Identity'])
+
+const nodesOf = (model: GraphModel): readonly GraphNode[] => {
+  const topology = (model as unknown as { artifacts: { modelTopology: { node?: GraphNode[] } } })
+    .artifacts.modelTopology
+  return topology.node ?? []
+}
+
+/** @throws CUT_NOT_FOUND. */
+export const assertGraphCut = (model: GraphModel, cut: string): void => {
+  if (!nodesOf(model).some(({ name }) => name === cut))
+    throw new HeadstartError('CUT_NOT_FOUND', `the base has no node ${cut}`)
+}
+
+/**
+ * Runs one sample of zeros through the graph to learn the shapes: a GraphModel does not record them.
+ */
+export const listGraphCuts = async (tf: Tfjs, model: GraphModel): Promise<BaseInspection> => {
+  const [input, ...others] = model.inputs
+  if (input === undefined || others.length > 0)
+    throw new HeadstartError('BASE_INVALID', `the base has ${model.inputs.length} inputs, not one`)
+  const inputShape = (input.shape ?? []).slice(1).map((size) => (size > 0 ? size : null))
+  const outputs = new Set(model.outputs.map(({ name }) => name.split(':')[0]))
+  const names = nodesOf(model).filter(({ name, op }) => outputs.has(name) || !SKIPPED_OPS.has(op))
+  const zeros = tf.core.zeros([1, ...inputShape.map((size) => size ?? 224)])
+  let tensors: Tensor[]
+  try {
+    const result = model.execute(
+      { [input.name]: zeros },
+      names.map(({ name }) => name),
+    )
+    tensors = Array.isArray(result) ? result : [result]
+  } finally {
+    zeros.dispose()
+  }
+  const cuts: CutPoint[] = []
+  tensors.forEach((tensor, i) => {
+    const node = names[i]
+    if (node && tensor.dtype === 'float32' && tensor.rank >= 2 && tensor.shape[0] === 1)
+      cuts.push({ path: node.name, className: node.op, shape: tensor.shape.slice(1) })
+  })
+  tf.core.dispose(tensors)
+  return { inputShape, cuts }
+}

@@ -1,0 +1,26 @@
+// Owns the wasm engine: TF.js on XNNPACK in WebAssembly, one thread, the same bits in any batch.
+import { createRequire } from 'node:module'
+import { dirname, sep } from 'node:path'
+import * as wasm from '@tensorflow/tfjs-backend-wasm'
+import * as converter from '@tensorflow/tfjs-converter'
+import * as core from '@tensorflow/tfjs-core'
+import * as layers from '@tensorflow/tfjs-layers'
+import type { EngineInfo } from '../../features/shard.js'
+import type { Tfjs } from './tfjs.js'
+
+/** Makes wasm the backend of this thread's TF.js. */
+export const openWasm = async (): Promise<{ tf: Tfjs; info: EngineInfo }> => {
+  const folder = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))
+  wasm.setWasmPaths(folder + sep)
+  await core.setBackend('wasm')
+  await core.ready()
+  const simd = await core.env().getAsync('WASM_HAS_SIMD_SUPPORT')
+  return {
+    tf: { core, layers, converter },
+    info: {
+      engine: 'wasm',
+      version: `tfjs ${core.version_core}`,
+      device: simd ? 'cpu (wasm simd)' : 'cpu (wasm)',
+    },
+  }
+}

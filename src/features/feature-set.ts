@@ -1,0 +1,107 @@
+// Owns the feature set: the certificate that all shards of one extractor for one dataset are there,
+// with the length and SHA-256 of each. Written last. Knows no labels and no engine.
+import { z } from 'zod'
+import { HeadstartError, isHeadstartError } from '../errors.js'
+import { canonicalJson } from '../identity/canonical-json.js'
+import { type Sha256, sha256 } from '../identity/hash.js'
+import type { Store, StoreKey } from '../store/port.js'
+import { decodeShard } from './arrow.js'
+import { quarantinedSchema, type Shard, sha256Schema, widthOf } from './shard.js'
+
+export const featureSetSchema = z.strictObject({
+  version: z.literal(1),
+  featureSetId: sha256Schema,
+  extractorId: sha256Schema,
+  contentId: sha256Schema,
+  featureShape: z.array(z.int().positive()),
+  /** Rows of all shards together; quarantined samples are not among them. */
+  rows: z.int().nonnegative(),
+  shards: z.array(
+    z.strictObject({
+      key: z.string(),
+      rows: z.int().nonnegative(),
+      bytes: z.int().positive(),
+      sha256: sha256Schema,
+    }),
+  ),
+  quarantine: z.array(quarantinedSchema),
+})
+export type FeatureSet = z.infer<typeof featureSetSchema>
+export type FeatureSetShard = FeatureSet['shards'][number]
+
+export const featureSetKey = (featureSetId: Sha256): StoreKey => `feature-sets/${featureSetId}.json`
+
+export const loadFeatureSet = async (store: Store, id: Sha256): Promise<FeatureSet | null> => {
+  const bytes = await store.get(featureSetKey(id))
+  return bytes === null ? null : featureSetSchema.parse(JSON.parse(Buffer.from(bytes).toString()))
+}
+
+/**
+ * Writes the certificate. One that names other bytes is replaced: the caller has just looked at
+ * every shard, so the newer certificate is the true one.
+ */
+export const saveFeatureSet = async (store: Store, featureSet: FeatureSet): Promise<void> => {
+  const key = featureSetKey(featureSet.featureSetId)
+  const content = Buffer.from(canonicalJson(featureSet))
+  try {
+    await store.putIfAbsent(key, content)
+  } catch (error) {
+    if (!isHeadstartError(error, 'STORE_CONFLICT')) throw error
+    const seen = await store.head(key)
+    await store.replace(key, content, seen?.version ?? null)
+  }
+}
+
+/**
+ * One shard, checked against its certificate before it is parsed.
+ *
+ * @throws FEATURES_CORRUPT (details: the store key) when it is missing or has other bytes.
+ */
+export const loadShard = async (store: Store, shard: FeatureSetShard): Promise<Shard> => {
+  const corrupt = (what: string, cause?: unknown) =>
+    new HeadstartError('FEATURES_CORRUPT', `shard ${shard.key} ${what}`, {
+      cause,
+      details: [shard.key],
+    })
+  let bytes: Uint8Array | null
+  try {
+    bytes = await store.get(shard.key)
+  } catch (error) {
+    if (isHeadstartError(error, 'STORE_CORRUPT'))
+      throw corrupt('does not have the bytes that were written', error)
+    throw error
+  }
+  if (bytes === null) throw corrupt('is missing')
+  if (bytes.length !== shard.bytes || sha256(bytes) !== shard.sha256)
+    throw corrupt('is not the one that its feature set names')
+  return decodeShard(bytes)
+}
+
+export interface FeatureBlock {
+  /** Sorted. */
+  readonly keys: readonly Sha256[]
+  /** [keys.length, width] row-major. */
+  readonly values: Float32Array
+  readonly width: number
+  readonly shards: readonly Shard['metadata'][]
+}
+
+/** All features of a set in one block, in key order. Shards are read one after another. */
+export const loadFeatures = async (store: Store, set: FeatureSet): Promise<FeatureBlock> => {
+  const width = widthOf(set.featureShape)
+  const values = new Float32Array(set.rows * width)
+  const keys: Sha256[] = []
+  const shards: Shard['metadata'][] = []
+  for (const entry of set.shards) {
+    const shard = await loadShard(store, entry)
+    if (shard.metadata.extractorId !== set.extractorId || shard.keys.length !== entry.rows)
+      throw new HeadstartError(
+        'FEATURES_MISMATCH',
+        `shard ${entry.key} belongs to another extractor`,
+      )
+    values.set(shard.values, keys.length * width)
+    for (const key of shard.keys) keys.push(key)
+    shards.push(shard.metadata)
+  }
+  return { keys, values, width, shards }
+}

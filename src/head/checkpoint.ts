@@ -1,0 +1,104 @@
+// Owns the state of a training between two epochs as bytes: versioned, hashed, bound to its training.
+// Refuses nothing loudly: bytes that are broken or belong to another training decode to null.
+import type { JsonValue } from '../identity/canonical-json.js'
+import { sha256, sha256OfJson } from '../identity/hash.js'
+import type { HeadSpec } from './spec.js'
+import type { EpochMetrics, TrainingData } from './types.js'
+
+/** Where a training keeps its state. Given by the caller; `clear` is for after publishing. */
+export interface Checkpoint {
+  load(): Promise<Uint8Array | null>
+  /** Must be atomic: a crash leaves the old bytes or the new ones. */
+  save(bytes: Uint8Array): Promise<void>
+  clear(): Promise<void>
+}
+
+/** After epoch `epoch`. With (data, spec, seed) it determines all that follows, bit by bit. */
+export interface CheckpointState {
+  readonly epoch: number
+  /** Optimizer steps done. */
+  readonly step: number
+  /** Epochs since the best one. */
+  readonly waited: number
+  /** 0 and null before a best epoch exists, or without early stopping. */
+  readonly bestEpoch: number
+  readonly bestValue: number | null
+  readonly history: readonly EpochMetrics[]
+  /** All weights of the model in order, moving statistics too. */
+  readonly weights: readonly Float32Array[]
+  readonly optimizer: readonly Float32Array[]
+  /** Weights of the best epoch; empty when there is none. */
+  readonly best: readonly Float32Array[]
+}
+
+const MAGIC = 'HSCKPT01'
+const HASH_BYTES = 32
+const PREFIX_BYTES = MAGIC.length + HASH_BYTES
+const SAMPLED_ROWS = 256
+
+/**
+ * Identity of a training: spec, seed, labels, splits, shapes and up to 256 rows spread over each view
+ * (all rows would cost seconds for gigabytes; callers name the checkpoint by run key anyway).
+ */
+export const trainingFingerprint = (data: TrainingData, spec: HeadSpec, seed: number): string => {
+  const { rows, width, featureShape, target, views } = data
+  const stride = Math.max(1, Math.floor(rows / SAMPLED_ROWS))
+  const parts: Uint8Array[] = []
+  for (const view of views) {
+    for (let row = 0; row < rows; row += stride) {
+      const values = view.subarray(row * width, (row + 1) * width)
+      parts.push(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    }
+  }
+  const facts = { spec, seed, rows, width, featureShape, target, views: views.length }
+  return sha256(
+    sha256OfJson(facts as unknown as JsonValue),
+    JSON.stringify(data.labels),
+    data.splits.join(),
+    ...parts,
+  )
+}
+
+const bytesOf = (values: Float32Array): Uint8Array =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+
+/** Layout: magic, SHA-256 of the rest, header length (uint32), header JSON, float32 values. */
+export const encodeCheckpoint = (fingerprint: string, state: CheckpointState): Uint8Array => {
+  const { weights, optimizer, best, ...plain } = state
+  const sizes = [weights, optimizer, best].map((list) => list.map((values) => values.length))
+  const header = Buffer.from(JSON.stringify({ fingerprint, sizes, ...plain }))
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(header.length)
+  const body = Buffer.concat([length, header, ...[...weights, ...optimizer, ...best].map(bytesOf)])
+  return Buffer.concat([Buffer.from(MAGIC), Buffer.from(sha256(body), 'hex'), body])
+}
+
+interface Header extends Omit<CheckpointState, 'weights' | 'optimizer' | 'best'> {
+  readonly fingerprint: string
+  readonly sizes: readonly [readonly number[], readonly number[], readonly number[]]
+}
+
+/** The state, or null when the bytes are broken, of another version, or of another training. */
+export const decodeCheckpoint = (
+  bytes: Uint8Array,
+  fingerprint: string,
+): CheckpointState | null => {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (all.length < PREFIX_BYTES + 4 || all.toString('latin1', 0, MAGIC.length) !== MAGIC)
+    return null
+  const body = all.subarray(PREFIX_BYTES)
+  if (sha256(body) !== all.toString('hex', MAGIC.length, PREFIX_BYTES)) return null
+  // The hash holds, so what follows is what encodeCheckpoint wrote.
+  const headerEnd = 4 + body.readUInt32LE(0)
+  const header = JSON.parse(body.toString('utf8', 4, headerEnd)) as Header
+  if (header.fingerprint !== fingerprint) return null
+  const values = new Float32Array(Uint8Array.from(body.subarray(headerEnd)).buffer)
+  let offset = 0
+  const take = (lengths: readonly number[]): Float32Array[] =>
+    lengths.map((length) => {
+      offset += length
+      return values.subarray(offset - length, offset)
+    })
+  const { fingerprint: _fingerprint, sizes, ...plain } = header
+  return { ...plain, weights: take(sizes[0]), optimizer: take(sizes[1]), best: take(sizes[2]) }
+}

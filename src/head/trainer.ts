@@ -1,0 +1,187 @@
+// Owns the tensors of one training: weights, optimizer state, and the step that changes them.
+// Everything that it makes is freed by `dispose`; copies that it hands out belong to the caller.
+import * as tf from '@tensorflow/tfjs-core'
+import { assertNotAborted, HeadstartError, isHeadstartError, messageOf } from '../errors.js'
+import { type EpochPlan, gatherRows } from './batches.js'
+import type { BuiltHead } from './build.js'
+import { createDropoutSeeds } from './dropout.js'
+import { meanSquaredError, sigmoidCrossEntropy, softmaxCrossEntropy } from './losses.js'
+import {
+  disposeOptimizerState,
+  initialOptimizerState,
+  type OptimizerState,
+  optimizerStep,
+  readOptimizerState,
+  writeOptimizerState,
+} from './optimizer.js'
+import type { HeadSpec } from './spec.js'
+import type { StepTargets } from './targets.js'
+import type { TrainingData } from './types.js'
+import { yieldToLoop } from './yield-to-loop.js'
+
+/** A copy of the tensors at one moment. Shares memory until the training moves on. */
+export interface TrainerCopy {
+  readonly weights: readonly tf.Tensor[]
+  readonly optimizer: OptimizerState
+}
+
+export interface Trainer {
+  /** Runs all steps of an epoch. @throws HEAD_DIVERGED, HEAD_INVALID, INTERRUPTED */
+  runEpoch(plan: EpochPlan, epoch: number, signal: AbortSignal | undefined): Promise<void>
+  copyWeights(): tf.Tensor[]
+  setWeights(weights: readonly tf.Tensor[]): void
+  copy(): TrainerCopy
+  /** Continues from numbers of a checkpoint. False, and nothing changed, if they do not fit. */
+  restore(
+    step: number,
+    weights: readonly Float32Array[],
+    optimizer: readonly Float32Array[],
+  ): boolean
+  dispose(): void
+}
+
+export const readTensors = (tensors: readonly tf.Tensor[]): Float32Array[] =>
+  tensors.map((tensor) => tensor.dataSync<'float32'>().slice())
+
+export const readCopy = (
+  copy: TrainerCopy,
+): { readonly weights: Float32Array[]; readonly optimizer: Float32Array[] } => ({
+  weights: readTensors(copy.weights),
+  optimizer: readOptimizerState(copy.optimizer),
+})
+
+export const disposeCopy = (copy: TrainerCopy): void => {
+  tf.dispose([...copy.weights])
+  disposeOptimizerState(copy.optimizer)
+}
+
+interface StepResult {
+  readonly value: tf.Scalar
+  readonly parameters: readonly tf.Tensor[]
+  readonly state: OptimizerState
+}
+
+/** tf.tidy that keeps the tensors of a step's result; its types know no readonly containers. */
+const tidyStep = (run: () => StepResult): StepResult =>
+  tf.tidy(() => run() as unknown as tf.TensorContainer) as unknown as StepResult
+
+export const createTrainer = (request: {
+  readonly head: BuiltHead
+  readonly spec: HeadSpec
+  readonly seed: number
+  readonly data: TrainingData
+  readonly targets: StepTargets
+}): Trainer => {
+  const { head, spec, seed, data, targets } = request
+  const { units } = targets
+  const all = head.model.weights
+  const trained = head.model.trainableWeights
+  const variables = trained.map((weight) => weight.read() as tf.Variable)
+  const dropout = createDropoutSeeds(head.logits, seed)
+  const batch = Math.min(spec.batchSize, data.rows)
+  const buffers = {
+    features: new Float32Array(batch * data.width),
+    targets: new Float32Array(batch * units),
+    weights: new Float32Array(batch),
+  }
+  let state = initialOptimizerState(spec, variables)
+
+  const lossOf = (logits: tf.Tensor2D, count: number): tf.Scalar => {
+    const wanted = tf.tensor2d(buffers.targets.subarray(0, count * units), [count, units])
+    if (data.target.kind === 'regression') return meanSquaredError(logits, wanted)
+    if (data.target.kind === 'multi') {
+      return sigmoidCrossEntropy(logits, wanted, tf.tensor2d(targets.classWeights, [1, units]))
+    }
+    const weights = tf.tensor2d(buffers.weights.subarray(0, count), [count, 1])
+    return softmaxCrossEntropy(logits, wanted, weights)
+  }
+
+  /** One step on rows [begin, end) of the plan. Returns its loss, regularisers of layers included. */
+  const step = (plan: EpochPlan, begin: number, end: number): number => {
+    const count = end - begin
+    const features = gatherRows(data, plan, begin, end, buffers.features)
+    targets.fill(plan.rows, begin, end, buffers)
+    dropout.set(state.step)
+    const result = tidyStep(() => {
+      const x = tf.tensor(features, [count, ...head.inputShape], 'float32')
+      const { value, grads } = tf.variableGrads(() => {
+        const logits = head.logits.apply(x, { training: true }) as tf.Tensor2D
+        return head.logits
+          .calculateLosses()
+          .reduce<tf.Scalar>((sum, loss) => tf.add(sum, loss), lossOf(logits, count))
+      }, variables)
+      const gradients = variables.map((variable) => grads[variable.name])
+      return { value, ...optimizerStep(spec, state, variables, gradients) }
+    })
+    for (const [index, weight] of trained.entries()) {
+      weight.write(result.parameters[index] as tf.Tensor)
+    }
+    disposeOptimizerState(state)
+    state = result.state
+    const loss = result.value.dataSync<'float32'>()[0] as number
+    tf.dispose([result.value, ...result.parameters])
+    return loss
+  }
+
+  /** A layer that the backend cannot train shows in the first step. */
+  const firstStep = (plan: EpochPlan, begin: number, end: number): number => {
+    try {
+      return step(plan, begin, end)
+    } catch (error) {
+      if (isHeadstartError(error)) throw error
+      const message = `the head cannot be trained on ${tf.getBackend()}: ${messageOf(error)}`
+      throw new HeadstartError('HEAD_INVALID', message, { cause: error })
+    }
+  }
+
+  const setWeights = (weights: readonly tf.Tensor[]): void => {
+    for (const [index, weight] of all.entries()) weight.write(weights[index] as tf.Tensor)
+  }
+
+  return {
+    runEpoch: async (plan, epoch, signal) => {
+      const pause = yieldToLoop()
+      try {
+        for (let begin = 0; begin < plan.rows.length; begin += batch) {
+          assertNotAborted(signal)
+          const end = Math.min(plan.rows.length, begin + batch)
+          const loss = (state.step === 0 ? firstStep : step)(plan, begin, end)
+          if (!Number.isFinite(loss)) {
+            throw new HeadstartError('HEAD_DIVERGED', `the loss is ${loss} in epoch ${epoch}`)
+          }
+          await pause()
+        }
+      } finally {
+        dropout.restore()
+      }
+    },
+    copyWeights: () => all.map((weight) => weight.read().clone()),
+    setWeights,
+    copy: () => ({
+      weights: all.map((weight) => weight.read().clone()),
+      optimizer: {
+        step: state.step,
+        m: state.m.map((slot) => slot.clone()),
+        v: state.v.map((slot) => slot.clone()),
+      },
+    }),
+    restore: (steps, weights, optimizer) => {
+      const slots = [...state.m, ...state.v]
+      const fits =
+        weights.length === all.length &&
+        all.every((weight, index) => weight.read().size === weights[index]?.length) &&
+        optimizer.length === slots.length &&
+        slots.every((slot, index) => slot.size === optimizer[index]?.length)
+      if (!fits) return false
+      const tensors = weights.map((values, index) =>
+        tf.tensor(values, all[index]?.shape as number[], 'float32'),
+      )
+      setWeights(tensors)
+      tf.dispose(tensors)
+      disposeOptimizerState(state)
+      state = writeOptimizerState(spec, steps, optimizer, variables)
+      return true
+    },
+    dispose: () => disposeOptimizerState(state),
+  }
+}
