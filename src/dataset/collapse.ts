@@ -19,19 +19,21 @@ export interface Collapsed {
   readonly notes: readonly string[]
 }
 
-const byKeyThenName = (a: KeyedEntry, b: KeyedEntry): number => {
-  if (a.key !== b.key) return a.key < b.key ? -1 : 1
-  if (a.name !== b.name) return a.name < b.name ? -1 : 1
-  return 0
+const byName = (a: KeyedEntry, b: KeyedEntry): number => {
+  if (a.name === b.name) return 0
+  return a.name < b.name ? -1 : 1
 }
 
-function* groupsOf(sorted: readonly KeyedEntry[]): Generator<readonly KeyedEntry[]> {
-  let start = 0
-  for (let end = 1; end <= sorted.length; end += 1) {
-    if (sorted[end]?.key === sorted[start]?.key) continue
-    yield sorted.slice(start, end)
-    start = end
+/** Entries of equal content, in the order of names; the groups in the order of keys. */
+const groupByKey = (entries: readonly KeyedEntry[]): (readonly KeyedEntry[])[] => {
+  const groups = new Map<Sha256, KeyedEntry[]>()
+  for (const entry of entries) {
+    const group = groups.get(entry.key)
+    if (group === undefined) groups.set(entry.key, [entry])
+    else group.push(entry)
   }
+  const keys = [...groups.keys()].sort()
+  return keys.map((key) => (groups.get(key) ?? []).sort(byName))
 }
 
 // A class may be written as a number in one row and as text in another.
@@ -62,7 +64,7 @@ export const collapse = (entries: readonly KeyedEntry[], target: TargetKind): Co
   const conflicts: string[] = []
   const acrossSplits: string[] = []
   let repeats = 0
-  for (const group of groupsOf(entries.toSorted(byKeyThenName))) {
+  for (const group of groupByKey(entries)) {
     const [first] = group
     if (first === undefined) continue
     const label = joinLabels(group, target)
@@ -81,7 +83,7 @@ export const collapse = (entries: readonly KeyedEntry[], target: TargetKind): Co
     samples.push({ key: first.key, names, label, split })
   }
   const notes: string[] = []
-  if (repeats > 0) notes.push(`${repeats} with the content of another, which counts once`)
+  if (repeats > 0) notes.push(`equal contents were joined: ${repeats} names more than samples`)
   notes.push(
     ...listSome(conflicts).map((text) => `left out, equal content with different labels: ${text}`),
   )

@@ -54,11 +54,11 @@ const parseCache = (text: string): Map<string, Remembered> => {
 }
 
 const formatCache = (entries: ReadonlyMap<string, Remembered>): string => {
-  const lines = [HEADER]
-  for (const [name, { key, stamp }] of entries) {
-    lines.push(`${key} ${stamp} ${JSON.stringify(name)}`)
-  }
-  const body = `${lines.join('\n')}\n`
+  const lines = Array.from(
+    entries,
+    ([name, { key, stamp }]) => `${key} ${stamp} ${JSON.stringify(name)}`,
+  )
+  const body = `${[HEADER, ...lines.sort()].join('\n')}\n`
   return `${body}${sha256(body)}\n`
 }
 

@@ -1,6 +1,7 @@
 // Owns hashing many files with bounded memory and parallelism; unchanged files are not read.
 import { createHash } from 'node:crypto'
-import { type FileHandle, stat } from 'node:fs/promises'
+import { type BigIntStats, stat } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { assertNotAborted, HeadstartError, isHeadstartError, messageOf } from '../errors.js'
 import type { Sha256 } from '../identity/hash.js'
 import { openReal } from './contained-path.js'
@@ -33,9 +34,12 @@ export interface HashedFiles {
 const PARALLEL_FILES = 16
 const CHUNK_BYTES = 1024 ** 2
 
-const hashHandle = async (handle: FileHandle, signal: AbortSignal | undefined): Promise<Sha256> => {
+const hashHandle = async (
+  handle: FileHandle,
+  size: number,
+  signal: AbortSignal | undefined,
+): Promise<Sha256> => {
   const hash = createHash('sha256')
-  const { size } = await handle.stat()
   const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size + 1))
   for (;;) {
     assertNotAborted(signal)
@@ -44,6 +48,12 @@ const hashHandle = async (handle: FileHandle, signal: AbortSignal | undefined): 
     hash.update(chunk.subarray(0, bytesRead))
   }
 }
+
+// The promise API of `stat` costs twice as much, which shows with 100,000 files.
+const statOf = (path: string): Promise<BigIntStats> =>
+  new Promise((resolve, reject) => {
+    stat(path, { bigint: true }, (error, stats) => (error ? reject(error) : resolve(stats)))
+  })
 
 const sameStamp = (a: FileStamp, b: FileStamp): boolean =>
   a.size === b.size && a.mtimeNs === b.mtimeNs && a.ino === b.ino
@@ -57,7 +67,7 @@ const readAndRemember = async (
   const handle = await openReal(file.path)
   try {
     const before = await handle.stat({ bigint: true })
-    const key = await hashHandle(handle, signal)
+    const key = await hashHandle(handle, Number(before.size), signal)
     if (sameStamp(before, await handle.stat({ bigint: true }))) {
       cache.set(file.name, before, key, readAtMs)
     }
@@ -98,7 +108,7 @@ export const hashFiles = async (
     await eachBounded(files, PARALLEL_FILES, async (file, index) => {
       assertNotAborted(signal)
       try {
-        let key = cache.get(file.name, await stat(file.path, { bigint: true }))
+        let key = cache.get(file.name, await statOf(file.path))
         if (key === undefined) {
           read += 1
           key = await readAndRemember(file, cache, signal)

@@ -75,7 +75,15 @@ const childValues = (chunk: Data<FixedSizeList>, width: number): Float32Array =>
   return values
 }
 
-const copyValues = (column: Vector, width: number): Float32Array<ArrayBuffer> => {
+const copyValues = (
+  column: Vector,
+  width: number,
+  fileBytes: number,
+): Float32Array<ArrayBuffer> => {
+  // A broken length must not allocate more than the file could hold.
+  if (column.length * width * Float32Array.BYTES_PER_ELEMENT > fileBytes) {
+    throw new Error('the tensor column is cut short')
+  }
   const values = new Float32Array(column.length * width)
   let position = 0
   for (const chunk of column.data) {
@@ -126,7 +134,7 @@ export const readTensorTable = (bytes: Uint8Array): TensorTable => {
   const column = table.getChild(field.name)
   if (column === null) throw new Error('the tensor column is missing')
   return {
-    values: copyValues(column, field.type.listSize),
+    values: copyValues(column, field.type.listSize, bytes.length),
     rows: column.length,
     shape: parseShape(field),
     labels: mapColumn(table.getChild('label'), toLabel),

@@ -1,20 +1,18 @@
-// Owns where compiled thread and process entries lie: dist/workers/<name>.js of this package.
+// Owns where this package lies, and its compiled thread and process entries: dist/workers/<name>.js.
 import { existsSync } from 'node:fs'
 import { HeadstartError } from '../errors.js'
 
-/**
- * URL of a compiled entry, the same from `src/**.ts` (tests) and from `dist/src/**.js`.
- *
- * @throws INTERNAL when this file lies in no package.
- */
-export const workerUrl = (name: string): URL => {
+/** The folder of this package's manifest, the same from `src/**.ts` (tests) and `dist/src/**.js`. */
+export const packageRoot = (): URL => {
   let folder = new URL('./', import.meta.url)
   while (!existsSync(new URL('package.json', folder))) {
     const parent = new URL('../', folder)
-    if (parent.href === folder.href) {
+    if (parent.href === folder.href)
       throw new HeadstartError('INTERNAL', `no package.json above ${import.meta.url}`)
-    }
     folder = parent
   }
-  return new URL(`dist/workers/${name}.js`, folder)
+  return folder
 }
+
+/** URL of a compiled entry. */
+export const workerUrl = (name: string): URL => new URL(`dist/workers/${name}.js`, packageRoot())

@@ -83,7 +83,7 @@ const inputShapeOf = (model: LayersModel, featureShape: readonly number[]): numb
   )
   if (!fits || batch !== null) {
     const wanted = [...new Set([shapeText(featureShape), shapeText([width])])].join(' or ')
-    const given = shapeText([batch ?? null, ...shape])
+    const given = shapeText(batch === null ? shape : [batch ?? null, ...shape])
     throw invalid(`the head takes input of shape ${given}, the features have shape ${wanted}`)
   }
   return shape as number[]

@@ -1,5 +1,6 @@
 // Owns the training losses on logits, each with its closed-form gradient: stable where probabilities
-// underflow. Each returns a scalar that the caller disposes; run them inside tf.tidy.
+// underflow. Each returns a scalar that the caller disposes. Targets and weights are used again in the
+// backward pass: make them outside the function whose gradient is taken, or its tidy frees them.
 import * as tf from '@tensorflow/tfjs-core'
 
 type Loss2D = (logits: tf.Tensor2D) => tf.Scalar
@@ -58,19 +59,19 @@ export const sigmoidCrossEntropy = (
   positiveWeights: tf.Tensor2D,
 ): tf.Scalar => {
   const [batch, classes] = logits.shape
-  const negative = tf.sub(1, targets)
-  const positive = tf.mul(targets, positiveWeights)
+  const negative = () => tf.sub(1, targets)
+  const positive = () => tf.mul(targets, positiveWeights)
   return withGradient(
     (x) => {
       // softplus(x) = max(x, 0) + log(1 + exp(-|x|))
       const tail = tf.log(tf.add(1, tf.exp(tf.neg(tf.abs(x)))))
       const up = tf.add(tf.relu(x), tail)
       const down = tf.add(tf.relu(tf.neg(x)), tail)
-      return tf.mean(tf.add(tf.mul(negative, up), tf.mul(positive, down))) as tf.Scalar
+      return tf.mean(tf.add(tf.mul(negative(), up), tf.mul(positive(), down))) as tf.Scalar
     },
     (x) => {
       const p = tf.sigmoid(x)
-      const sum = tf.sub(tf.mul(negative, p), tf.mul(positive, tf.sub(1, p)))
+      const sum = tf.sub(tf.mul(negative(), p), tf.mul(positive(), tf.sub(1, p)))
       return tf.div(sum, batch * classes)
     },
   )(logits)

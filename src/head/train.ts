@@ -1,7 +1,7 @@
 // Owns stage 2: one head trained on features, from spec to published artifacts and their metrics.
 // Refuses data or a spec that cannot be trained, and a loss that is not finite.
 import { SPLITS, type Split } from '../dataset/types.js'
-import { assertNotAborted, HeadstartError, isHeadstartError } from '../errors.js'
+import { assertNotAborted, HeadstartError, isHeadstartError, messageOf } from '../errors.js'
 import { headArtifactsOf, readWeights } from './artifacts.js'
 import { ensureHeadBackend } from './backend.js'
 import { planEpoch, rowsOfSplit } from './batches.js'
@@ -10,7 +10,7 @@ import { type Checkpoint, trainingFingerprint } from './checkpoint.js'
 import { evaluateHead, predictRows } from './evaluate.js'
 import { metricsOf, scoreOf } from './metrics.js'
 import { openHead, predictBatch } from './predict-head.js'
-import { createProgress } from './progress.js'
+import { createProgress, type Progress } from './progress.js'
 import type { HeadSpec } from './spec.js'
 import { createStepTargets, foldScale, type StepTargets, unscale } from './targets.js'
 import { createTrainer } from './trainer.js'
@@ -108,6 +108,16 @@ const measurePublished = async (
   }
 }
 
+/** An interruption stays one when its checkpoint cannot be saved: less work is kept, none is wrong. */
+const saveInterrupted = async (progress: Progress): Promise<void> => {
+  try {
+    await progress.save()
+  } catch (cause) {
+    const message = `interrupted; the checkpoint was not saved: ${messageOf(cause)}`
+    throw new HeadstartError('INTERRUPTED', message, { cause })
+  }
+}
+
 const trainBuilt = async (request: TrainRequest, head: BuiltHead): Promise<TrainedHead> => {
   const { data, spec, seed, signal, onEpoch, checkpoint } = request
   const trainRows = rowsOfSplit(data.splits, 'train')
@@ -131,7 +141,7 @@ const trainBuilt = async (request: TrainRequest, head: BuiltHead): Promise<Train
     const metrics = await measurePublished(artifacts, request)
     return { artifacts, history: progress.history, bestEpoch, stoppedEarly, metrics }
   } catch (error) {
-    if (isHeadstartError(error, 'INTERRUPTED')) await progress.save()
+    if (isHeadstartError(error, 'INTERRUPTED')) await saveInterrupted(progress)
     throw error
   } finally {
     progress.dispose()

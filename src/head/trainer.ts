@@ -86,14 +86,16 @@ export const createTrainer = (request: {
   }
   let state = initialOptimizerState(spec, variables)
 
-  const lossOf = (logits: tf.Tensor2D, count: number): tf.Scalar => {
+  /** The loss for the first `count` rows of the buffers; call it outside the gradient function. */
+  const createLoss = (count: number): ((logits: tf.Tensor2D) => tf.Scalar) => {
     const wanted = tf.tensor2d(buffers.targets.subarray(0, count * units), [count, units])
-    if (data.target.kind === 'regression') return meanSquaredError(logits, wanted)
+    if (data.target.kind === 'regression') return (values) => meanSquaredError(values, wanted)
     if (data.target.kind === 'multi') {
-      return sigmoidCrossEntropy(logits, wanted, tf.tensor2d(targets.classWeights, [1, units]))
+      const positive = tf.tensor2d(targets.classWeights, [1, units])
+      return (logits) => sigmoidCrossEntropy(logits, wanted, positive)
     }
     const weights = tf.tensor2d(buffers.weights.subarray(0, count), [count, 1])
-    return softmaxCrossEntropy(logits, wanted, weights)
+    return (logits) => softmaxCrossEntropy(logits, wanted, weights)
   }
 
   /** One step on rows [begin, end) of the plan. Returns its loss, regularisers of layers included. */
@@ -104,11 +106,12 @@ export const createTrainer = (request: {
     dropout.set(state.step)
     const result = tidyStep(() => {
       const x = tf.tensor(features, [count, ...head.inputShape], 'float32')
+      const lossOf = createLoss(count)
       const { value, grads } = tf.variableGrads(() => {
         const logits = head.logits.apply(x, { training: true }) as tf.Tensor2D
         return head.logits
           .calculateLosses()
-          .reduce<tf.Scalar>((sum, loss) => tf.add(sum, loss), lossOf(logits, count))
+          .reduce<tf.Scalar>((sum, loss) => tf.add(sum, loss), lossOf(logits))
       }, variables)
       const gradients = variables.map((variable) => grads[variable.name])
       return { value, ...optimizerStep(spec, state, variables, gradients) }

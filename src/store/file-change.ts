@@ -8,7 +8,6 @@ import { type Sha256, sha256 } from '../identity/hash.js'
 import { withLock } from './file-lock.js'
 import {
   infoOf,
-  linkIfAbsent,
   readInfo,
   readObject,
   readSidecar,
@@ -17,6 +16,7 @@ import {
   writeSidecarIfAbsent,
 } from './file-pair.js'
 import {
+  linkIfAbsent,
   makeFolder,
   type ObjectPaths,
   syncFolder,

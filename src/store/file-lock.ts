@@ -1,22 +1,20 @@
 // Owns the lock of one object in the file adapter: for changes that need more than one atomic step.
 // Creating an object, the common case, takes no lock, so that a killed writer never blocks the next.
 import { randomUUID } from 'node:crypto'
-import { link, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HeadstartError } from '../errors.js'
 import { sha256 } from '../identity/hash.js'
 import { systemCodeOf } from './file-errors.js'
-import { makeFolder, tempFolderOf } from './file-paths.js'
+import { linkIfAbsent, makeFolder, tempFolderOf } from './file-paths.js'
 import type { StoreKey } from './port.js'
 
 const LOCK_WAIT_MS = 5_000
 /** Locks are held for milliseconds; a holder this old has crashed. */
 const LOCK_STALE_MS = 30_000
 const POLL_MS = 10
-
-const lockTextOf = (token: string): string => `${process.pid}\n${hostname()}\n${token}\n`
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -30,8 +28,10 @@ const isAlive = (pid: number): boolean => {
 /** The text of the lock when its holder has crashed: known by age or, on this host, by process id. */
 const staleTextOf = async (lockPath: string): Promise<string | null> => {
   try {
-    const [info, text] = await Promise.all([stat(lockPath), readFile(lockPath, 'utf8')])
-    if (Date.now() - info.mtimeMs > LOCK_STALE_MS) return text
+    // The text first: a lock taken in between is young, and its text is not this one.
+    const text = await readFile(lockPath, 'utf8')
+    const { mtimeMs } = await stat(lockPath)
+    if (Date.now() - mtimeMs > LOCK_STALE_MS) return text
     const [pid, host] = text.split('\n')
     return host === hostname() && Number(pid) > 0 && !isAlive(Number(pid)) ? text : null
   } catch (error) {
@@ -54,27 +54,27 @@ const breakLock = async (lockPath: string, staleText: string): Promise<void> => 
   }
 }
 
-const tryLock = async (lockPath: string, text: string): Promise<boolean> => {
-  try {
-    const handle = await open(lockPath, 'wx')
-    try {
-      await handle.writeFile(text)
-    } catch (error) {
-      await rm(lockPath, { force: true })
-      throw error
-    } finally {
-      await handle.close()
-    }
-    return true
-  } catch (error) {
-    if (systemCodeOf(error) === 'EEXIST') return false
-    throw error
-  }
-}
-
 const release = async (lockPath: string, text: string): Promise<void> => {
   const current = await readFile(lockPath, 'utf8').catch(() => null)
   if (current === text) await rm(lockPath, { force: true })
+}
+
+/** Linked into place with its text in it: a holder killed at any moment is known by its lock. */
+const acquire = async (lockPath: string, text: string): Promise<boolean> => {
+  const prepared = `${lockPath}-${randomUUID()}`
+  const deadline = Date.now() + LOCK_WAIT_MS
+  try {
+    await writeFile(prepared, text, { flag: 'wx' })
+    while (!(await linkIfAbsent(prepared, lockPath))) {
+      const staleText = await staleTextOf(lockPath)
+      if (staleText !== null) await breakLock(lockPath, staleText)
+      else if (Date.now() > deadline) return false
+      else await sleep(POLL_MS * (0.5 + Math.random()))
+    }
+    return true
+  } finally {
+    await rm(prepared, { force: true })
+  }
 }
 
 /**
@@ -90,14 +90,9 @@ export const withLock = async <T>(
   const folder = tempFolderOf(rootDir)
   await makeFolder(rootDir, folder)
   const lockPath = path.join(folder, `${sha256(key)}.lock`)
-  const text = lockTextOf(randomUUID())
-  const deadline = Date.now() + LOCK_WAIT_MS
-  while (!(await tryLock(lockPath, text))) {
-    const staleText = await staleTextOf(lockPath)
-    if (staleText !== null) await breakLock(lockPath, staleText)
-    else if (Date.now() > deadline) {
-      throw new HeadstartError('STORE_CONFLICT', `${key} is being changed by another process`)
-    } else await sleep(POLL_MS * (0.5 + Math.random()))
+  const text = `${process.pid}\n${hostname()}\n${randomUUID()}\n`
+  if (!(await acquire(lockPath, text))) {
+    throw new HeadstartError('STORE_CONFLICT', `${key} is being changed by another process`)
   }
   try {
     return await change()

@@ -1,12 +1,12 @@
 // Owns reading an object together with its sidecar `<object>.sha256`, in `sha256sum` format.
 // Refuses (STORE_CORRUPT) an object without a sidecar, with other bytes, or behind a symbolic link.
-import { constants, type FileHandle, link, lstat, open, rename } from 'node:fs/promises'
+import { constants, type FileHandle, lstat, open, rename } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HeadstartError } from '../errors.js'
 import { type Sha256, sha256 } from '../identity/hash.js'
 import { systemCodeOf } from './file-errors.js'
-import { type ObjectPaths, withTempFile } from './file-paths.js'
+import { linkIfAbsent, type ObjectPaths, withTempFile } from './file-paths.js'
 import type { ObjectInfo } from './port.js'
 
 const SIDECAR_LINE = /^([0-9a-f]{64}) [ *]\S+$/
@@ -107,17 +107,6 @@ export const writeSidecar = (
   withTempFile(rootDir, sidecarTextOf(paths, [...new Set(hashes)]), (temp) =>
     rename(temp, paths.sidecar),
   )
-
-/** Links a file to its final name; false when that name is taken. */
-export const linkIfAbsent = async (from: string, to: string): Promise<boolean> => {
-  try {
-    await link(from, to)
-    return true
-  } catch (error) {
-    if (systemCodeOf(error) === 'EEXIST') return false
-    throw error
-  }
-}
 
 /** Records a SHA-256 where none is recorded; false when one was. */
 export const writeSidecarIfAbsent = (

@@ -1,6 +1,6 @@
 // Owns where the file adapter's files lie, and that none of them lies outside the store's folder.
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, realpath, rm, stat } from 'node:fs/promises'
+import { link, mkdir, open, readdir, realpath, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { HeadstartError } from '../errors.js'
 import { systemCodeOf } from './file-errors.js'
@@ -90,6 +90,17 @@ export const withTempFile = async <T>(
     return await use(tempPath)
   } finally {
     await rm(tempPath, { force: true })
+  }
+}
+
+/** Links a file to its final name; false when that name is taken. */
+export const linkIfAbsent = async (from: string, to: string): Promise<boolean> => {
+  try {
+    await link(from, to)
+    return true
+  } catch (error) {
+    if (systemCodeOf(error) === 'EEXIST') return false
+    throw error
   }
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:net'
+import { inspect } from 'node:util'
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStore } from '../../src/store/open.js'
@@ -81,7 +82,7 @@ describe('s3 store', () => {
     const failure = await store.get('a').catch((error: unknown) => error)
     expect(failure).toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true })
     expect(String(failure)).toContain(`some-bucket at ${endpoint}`)
-    expect(String(failure)).not.toContain('test-secret-key')
+    expect(inspect(failure, { depth: null, showHidden: true })).not.toContain('test-secret-key')
     await store.close()
   })
 

@@ -1,8 +1,7 @@
-// Owns the S3 server of the tests: a real `moto_server` process on a free loopback port.
+// Owns the S3 server of the tests: a real `moto_server` process (Python) on a free loopback port.
 // Fails, never skips, when the server cannot be started.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 
@@ -18,22 +17,24 @@ export interface MotoServer {
   stop(): Promise<void>
 }
 
-const candidates = (): string[] => {
-  const python = process.env.HEADSTART_TEST_PYTHON
-  return [
-    ...(python === undefined ? [] : [path.join(path.dirname(python), 'moto_server')]),
-    path.resolve('.cache/test-venv/bin/moto_server'),
-    'moto_server',
-  ].filter((command) => !path.isAbsolute(command) || existsSync(command))
-}
+const SCRIPT = 'test/support/moto_server.py'
 
-const findMoto = (): string => {
-  for (const command of candidates()) {
-    const probe = spawnSync(command, ['--help'], { stdio: 'ignore', timeout: START_TIMEOUT_MS })
-    if (probe.status === 0) return command
+const findPython = (): string => {
+  const asked = process.env.HEADSTART_TEST_PYTHON
+  const candidates = [
+    ...(asked === undefined ? [] : [asked]),
+    path.resolve('.cache/test-venv/bin/python'),
+    'python3',
+  ]
+  for (const python of candidates) {
+    const probe = spawnSync(python, ['-c', 'import moto.server, moto.s3'], {
+      stdio: 'ignore',
+      timeout: START_TIMEOUT_MS,
+    })
+    if (probe.status === 0) return python
   }
   throw new Error(
-    'no working moto_server: run `node scripts/setup.mjs --tests`, or set HEADSTART_TEST_PYTHON to a Python with moto[server]',
+    `no Python with moto[server] among ${candidates.join(', ')}: run \`node scripts/setup.mjs --tests\`, or set HEADSTART_TEST_PYTHON to one`,
   )
 }
 
@@ -73,7 +74,7 @@ const stopProcess = async (child: ChildProcess): Promise<void> => {
 
 /** Starts a server of its own; port 0 lets the system choose a free one. */
 export const startMoto = async (): Promise<MotoServer> => {
-  const child = spawn(findMoto(), ['-H', '127.0.0.1', '-p', '0'], {
+  const child = spawn(findPython(), [path.resolve(SCRIPT), '-H', '127.0.0.1', '-p', '0'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const stopWithParent = () => child.kill('SIGKILL')

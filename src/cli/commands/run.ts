@@ -1,0 +1,62 @@
+// Owns `headstart run`: the main job, and how its result looks.
+import type { Command } from 'commander'
+import { loadExperimentFile } from '../../experiment/load-file.js'
+import { type ExperimentResult, runExperiment } from '../../experiment/run.js'
+import { shortId } from '../../identity/hash.js'
+import { type CommonOptions, type Report, runCommand } from '../context.js'
+import { describeHead, metricCells, metricHead } from '../metrics-text.js'
+import { seconds, table } from '../tables.js'
+
+const describeResult = (result: ExperimentResult): string => {
+  const { featureSet, runs, parity, best } = result
+  const rate =
+    featureSet.computed === 0
+      ? ''
+      : ` (${(featureSet.computed / result.seconds.extract).toFixed(1)} samples/s)`
+  const summary = table([
+    ['samples', String(featureSet.samples)],
+    ['computed', `${featureSet.computed}${rate}`],
+    ['reused', String(featureSet.reused)],
+    ['quarantined', String(featureSet.quarantined)],
+    [
+      'parity',
+      `${parity.bitwise ? 'bitwise' : 'within tolerance'} on ${parity.samples} samples, max difference ${parity.maxAbsDiff}`,
+    ],
+    [
+      'time',
+      `extract ${seconds(result.seconds.extract)}, train ${seconds(result.seconds.train)}, total ${seconds(result.seconds.total)}`,
+    ],
+  ])
+  const rows = runs.map((run) => [
+    `${shortId(run.id)}${run.id === best && runs.length > 1 ? ' (best)' : ''}`,
+    describeHead(run.head),
+    ...metricCells(run.metrics),
+    run.trained ? 'trained' : 'existed',
+  ])
+  const first = runs[0]?.metrics
+  return `${summary}\n\n${table(rows, ['run', 'head', ...metricHead(first), ''])}`
+}
+
+export const addRunCommand = (program: Command): void => {
+  program
+    .command('run')
+    .description('extract what is missing, train, verify and publish')
+    .argument('<experiment.json>', 'experiment file; schemas/experiment.schema.json describes it')
+    .option('--json', 'print one JSON document on stdout')
+    .option('--store <url>', 'file:///path or s3://bucket/prefix (default: .headstart/store)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  headstart run experiment.json
+  headstart run experiment.json --json | jq .runs[0].metrics.validation.accuracy`,
+    )
+    .action(async (file: string, options: CommonOptions) => {
+      const { experiment, folder } = await loadExperimentFile(file)
+      await runCommand(options, async ({ workspace, signal, progress }): Promise<Report> => {
+        const { events } = progress
+        const result = await runExperiment({ workspace, experiment, folder, signal, events })
+        return { json: result, text: describeResult(result) }
+      })
+    })
+}

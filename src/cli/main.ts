@@ -1,0 +1,79 @@
+#!/usr/bin/env node
+// Entry of the command line: commands, and what a failure prints. Exit codes: 0 done, 1 the work
+// failed, 2 the request was wrong, 130 interrupted.
+import { Command, CommanderError } from 'commander'
+import { HeadstartError, messageOf } from '../errors.js'
+import { VERSION } from '../version.js'
+import { addRunCommand } from './commands/run.js'
+import { EXIT_CODES } from './context.js'
+
+const MAX_DETAILS = 25
+
+const buildProgram = (): Command => {
+  const program = new Command('headstart')
+    .description('Extract features once, train many heads, serve exactly what was trained.')
+    .version(VERSION)
+    .exitOverride()
+    .showHelpAfterError('(headstart <command> --help shows examples)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  headstart run experiment.json                 extract what is missing, train, verify, publish
+  headstart base add ./mobilenet_v2 --name mobilenet
+  headstart predict my-model photo.jpg
+
+Environment:
+  HEADSTART_STORE   file:///path or s3://bucket/prefix (default: .headstart/store here)
+  docs/configuration.md lists all variables.`,
+    )
+  addRunCommand(program)
+  return program
+}
+
+const exitCodeOf = (error: HeadstartError): number => {
+  if (error.code === 'INTERRUPTED') return EXIT_CODES.interrupted
+  return error.httpStatus >= 400 && error.httpStatus < 499
+    ? EXIT_CODES.wrongRequest
+    : EXIT_CODES.failed
+}
+
+const describeFailure = (error: unknown, debug: boolean): string => {
+  if (!(error instanceof HeadstartError)) {
+    const stack = error instanceof Error && debug ? `\n${error.stack}` : ''
+    return `error INTERNAL: ${messageOf(error)}${stack}\n  This is a defect. HEADSTART_DEBUG=1 prints where.`
+  }
+  const shown = error.details.slice(0, MAX_DETAILS).map((detail) => `  - ${detail}`)
+  const more = error.details.length - shown.length
+  const lines = [
+    `error ${error.code}: ${error.message}`,
+    ...shown,
+    ...(more > 0 ? [`  - and ${more} more`] : []),
+    `  ${error.remedy}`,
+    ...(debug && error.stack !== undefined ? [error.stack] : []),
+  ]
+  return lines.join('\n')
+}
+
+const jsonFailure = (error: unknown): string => {
+  const known = error instanceof HeadstartError
+  const { code, details, remedy } = known ? error : { code: 'INTERNAL', details: [], remedy: '' }
+  return JSON.stringify({ error: { code, message: messageOf(error), details, remedy } }, null, 2)
+}
+
+const main = async (argv: readonly string[]): Promise<number> => {
+  const debug = process.env.HEADSTART_DEBUG === '1'
+  try {
+    await buildProgram().parseAsync([...argv])
+    return EXIT_CODES.done
+  } catch (error) {
+    // commander has printed its own message: help and version are no failure.
+    if (error instanceof CommanderError)
+      return error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.wrongRequest
+    process.stderr.write(`${describeFailure(error, debug)}\n`)
+    if (argv.includes('--json')) process.stdout.write(`${jsonFailure(error)}\n`)
+    return error instanceof HeadstartError ? exitCodeOf(error) : EXIT_CODES.failed
+  }
+}
+
+process.exitCode = await main(process.argv)

@@ -1,0 +1,120 @@
+// Owns progress on stderr: one bar with rate and time left on a terminal, plain lines elsewhere.
+import { MultiBar, type SingleBar } from 'cli-progress'
+import type { Events } from '../experiment/events.js'
+
+/** Plain lines come at most this often. */
+const LINE_INTERVAL_MS = 5000
+
+export interface Progress {
+  readonly events: Events
+  stop(): void
+}
+
+interface Step {
+  readonly name: string
+  readonly done: number
+  readonly total: number
+  /** Work that takes time, for the rate: what was reused costs none. */
+  readonly worked: number
+  readonly unit: string
+  readonly note?: string
+}
+
+const formatSeconds = (seconds: number): string => {
+  if (!Number.isFinite(seconds)) return '?'
+  if (seconds < 60) return `${Math.ceil(seconds)} s`
+  const minutes = Math.floor(seconds / 60)
+  return minutes < 60
+    ? `${minutes} min ${Math.round(seconds % 60)} s`
+    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+const describeRate = (step: Step, startedMs: number): string => {
+  const seconds = (Date.now() - startedMs) / 1000
+  if (step.worked === 0 || seconds < 0.5) return ''
+  const rate = step.worked / seconds
+  return `${rate.toFixed(rate < 10 ? 1 : 0)} ${step.unit}/s, ${formatSeconds((step.total - step.done) / rate)} left`
+}
+
+const createDrawer = (stream: NodeJS.WriteStream) => {
+  const bars = new MultiBar({
+    format: '{name} [{bar}] {value}/{total} {rate} {note}',
+    barCompleteChar: '=',
+    barIncompleteChar: ' ',
+    barsize: 28,
+    hideCursor: true,
+    clearOnComplete: false,
+    stream,
+  })
+  let bar: SingleBar | undefined
+  return {
+    begin: (step: Step) => {
+      bar = bars.create(step.total, step.done, { name: step.name, rate: '', note: '' })
+    },
+    update: (step: Step, rate: string) => {
+      bar?.setTotal(step.total)
+      bar?.update(step.done, { name: step.name, rate, note: step.note ?? '' })
+    },
+    say: (message: string) => bars.log(`${message}\n`),
+    stop: () => bars.stop(),
+  }
+}
+
+const createLines = (stream: NodeJS.WriteStream): ReturnType<typeof createDrawer> => {
+  let lastMs = 0
+  return {
+    begin: () => {
+      lastMs = 0
+    },
+    update: (step, rate) => {
+      if (step.done < step.total && Date.now() - lastMs < LINE_INTERVAL_MS) return
+      lastMs = Date.now()
+      const parts = [`${step.name}: ${step.done}/${step.total}`, rate, step.note ?? '']
+      stream.write(`${parts.filter((part) => part !== '').join(', ')}\n`)
+    },
+    say: (message) => stream.write(`${message}\n`),
+    stop: () => undefined,
+  }
+}
+
+/** Progress of one command. Nothing is drawn before the first event. */
+export const createProgress = (stream: NodeJS.WriteStream = process.stderr): Progress => {
+  const drawer = stream.isTTY ? createDrawer(stream) : createLines(stream)
+  let current = ''
+  let startedMs = 0
+  const show = (step: Step): void => {
+    if (step.name !== current) {
+      current = step.name
+      startedMs = Date.now()
+      drawer.begin(step)
+    }
+    drawer.update(step, describeRate(step, startedMs))
+  }
+  return {
+    stop: drawer.stop,
+    events: {
+      onNotice: (message) => drawer.say(message),
+      onIndex: (done, total) => show({ name: 'index', done, total, worked: done, unit: 'files' }),
+      onExtract: ({ done, total, computed }, view, views) =>
+        show({
+          name: views === 1 ? 'extract' : `extract view ${view + 1}/${views}`,
+          done,
+          total,
+          worked: computed,
+          unit: 'samples',
+        }),
+      onEpoch: ({ epoch, train, validation }, head, heads, epochs) => {
+        const score = validation === null ? train : validation
+        const split = validation === null ? 'train' : 'validation'
+        show({
+          name: heads === 1 ? 'train' : `train head ${head + 1}/${heads}`,
+          done: epoch,
+          total: epochs,
+          worked: epoch,
+          unit: 'epochs',
+          note: `loss ${train.loss.toFixed(3)}, ${split} ${score.score.toFixed(3)}`,
+        })
+      },
+    },
+  }
+}

@@ -1,0 +1,51 @@
+// Owns the environment: the one parser of HEADSTART_* variables. Only entries (cli, workers) call it.
+import { z } from 'zod'
+import { HeadstartError } from './errors.js'
+
+const flag = z
+  .enum(['0', '1', 'true', 'false'])
+  .transform((value) => value === '1' || value === 'true')
+
+const environmentSchema = z.object({
+  HEADSTART_STORE: z.string().min(1).optional(),
+  HEADSTART_S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  HEADSTART_S3_REGION: z.string().min(1).optional(),
+  HEADSTART_S3_FORCE_PATH_STYLE: flag.optional(),
+  HEADSTART_S3_CHECKSUMS: z.enum(['WHEN_REQUIRED', 'WHEN_SUPPORTED']).optional(),
+  HEADSTART_CACHE_BYTES: z.coerce.number().int().positive().optional(),
+  HEADSTART_DEBUG: flag.optional(),
+})
+
+export interface Config {
+  /** Undefined: the embedded store in `.headstart/store`. */
+  readonly storeUrl: string | undefined
+  readonly s3Endpoint: string | undefined
+  readonly s3Region: string | undefined
+  readonly s3ForcePathStyle: boolean | undefined
+  readonly s3Checksums: 'WHEN_REQUIRED' | 'WHEN_SUPPORTED' | undefined
+  /** Bound of the local copies of remote shards, in bytes. */
+  readonly cacheBytes: number
+  /** Print stack traces. */
+  readonly debug: boolean
+}
+
+const DEFAULT_CACHE_BYTES = 20 * 2 ** 30
+
+/** @throws CONFIG_INVALID naming every variable at fault. */
+export const parseConfig = (environment: Readonly<Record<string, string | undefined>>): Config => {
+  const result = environmentSchema.safeParse(environment)
+  if (!result.success)
+    throw new HeadstartError('CONFIG_INVALID', 'the environment cannot be used', {
+      details: result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
+    })
+  const parsed = result.data
+  return {
+    storeUrl: parsed.HEADSTART_STORE,
+    s3Endpoint: parsed.HEADSTART_S3_ENDPOINT,
+    s3Region: parsed.HEADSTART_S3_REGION,
+    s3ForcePathStyle: parsed.HEADSTART_S3_FORCE_PATH_STYLE,
+    s3Checksums: parsed.HEADSTART_S3_CHECKSUMS,
+    cacheBytes: parsed.HEADSTART_CACHE_BYTES ?? DEFAULT_CACHE_BYTES,
+    debug: parsed.HEADSTART_DEBUG ?? false,
+  }
+}

@@ -1,0 +1,12 @@
+// Owns what a long use-case tells while it works. The command line draws it; code may listen.
+import type { ExtractionProgress } from '../extract/run.js'
+import type { EpochMetrics } from '../head/types.js'
+
+export interface Events {
+  /** Something worth a line: a choice that was made, a damaged shard, a left-out file. */
+  readonly onNotice?: (message: string) => void
+  /** Files whose content was looked at. */
+  readonly onIndex?: (done: number, total: number) => void
+  readonly onExtract?: (progress: ExtractionProgress, view: number, views: number) => void
+  readonly onEpoch?: (epoch: EpochMetrics, head: number, heads: number, epochs: number) => void
+}

@@ -1,0 +1,150 @@
+// Owns stage 1 for an experiment: the specs of all views, their feature sets, and repair of damaged
+// shards. Knows no head.
+import type { OpenDataset } from '../dataset/types.js'
+import { HeadstartError, isHeadstartError } from '../errors.js'
+import { type ExtractionResult, extract } from '../extract/run.js'
+import { type BaseRecord, type LoadedBase, loadBase } from '../extractor/base/load.js'
+import { chooseEngine } from '../extractor/choose-engine.js'
+import { type Extractor, openExtractor } from '../extractor/extractor.js'
+import { resolveExtractorSpec } from '../extractor/resolve.js'
+import { type ExtractorSpec, extractorIdOfSpec, type View } from '../extractor/spec.js'
+import { type FeatureBlock, loadFeatures } from '../features/feature-set.js'
+import { shardPrefix } from '../features/shard-name.js'
+import type { Store } from '../store/port.js'
+import type { Events } from './events.js'
+import type { Experiment } from './schema.js'
+
+/** What stage 1 takes of an experiment. */
+export type ExtractionPlan = Pick<
+  Experiment,
+  'base' | 'preprocess' | 'engine' | 'views' | 'augment' | 'maxQuarantine'
+>
+
+const viewsOf = ({ views, augment }: ExtractionPlan): View[] =>
+  Array.from({ length: views }, (_, index): View => {
+    if (index === 0) return { kind: 'plain' }
+    const { seed, flip, crop, brightness, contrast, saturation } = augment
+    return { kind: 'augmented', index, seed, flip, crop, brightness, contrast, saturation }
+  })
+
+/**
+ * The complete specs of all views, view 0 first.
+ *
+ * @throws CUT_NOT_FOUND, CUT_UNUSABLE, EXTRACTOR_INPUT_MISMATCH.
+ */
+export const resolveViews = async (
+  plan: ExtractionPlan,
+  base: BaseRecord,
+  { dataset }: OpenDataset,
+  events: Events,
+): Promise<ExtractorSpec[]> => {
+  const { engine, reason } = await chooseEngine(plan.engine)
+  if (reason !== null) events.onNotice?.(`engine: ${engine.name} (${reason})`)
+  if (plan.views > 1 && dataset.content.kind !== 'image')
+    throw new HeadstartError('REQUEST_INVALID', 'views need images; this dataset holds tensors')
+  const { cut, pooling } = plan.base
+  const { preprocess } = plan
+  const { content } = dataset
+  return viewsOf(plan).map((view) =>
+    resolveExtractorSpec({ base, cut, pooling, preprocess, content, view, engine }),
+  )
+}
+
+export interface ViewFeatures extends ExtractionResult {
+  readonly spec: ExtractorSpec
+}
+
+export interface ExtractViewsRequest {
+  readonly store: Store
+  readonly specs: readonly ExtractorSpec[]
+  readonly opened: OpenDataset
+  readonly maxQuarantine: number
+  readonly damaged?: readonly string[]
+  readonly signal?: AbortSignal | undefined
+  readonly events: Events
+}
+
+const assertQuarantine = (
+  { featureSet }: ExtractionResult,
+  { opened, maxQuarantine }: ExtractViewsRequest,
+): void => {
+  const { quarantine } = featureSet
+  const total = opened.dataset.samples.length
+  if (quarantine.length <= maxQuarantine * total) return
+  throw new HeadstartError(
+    'DATASET_QUARANTINE_EXCEEDED',
+    `${quarantine.length} of ${total} samples are in quarantine; maxQuarantine allows ${(100 * maxQuarantine).toFixed(1)} %`,
+    {
+      details: quarantine
+        .slice(0, 20)
+        .map(({ key, reason }) => `${opened.reader.nameOf(key)}: ${reason}`),
+    },
+  )
+}
+
+/** Loads the base once, when the first view needs it. */
+export const createExtractorOpener = (store: Store) => {
+  let base: Promise<LoadedBase> | undefined
+  return async (spec: ExtractorSpec): Promise<Extractor> => {
+    base ??= loadBase(store, spec.base.id)
+    return openExtractor(spec, await base)
+  }
+}
+
+/**
+ * Makes sure that the features of every view are there.
+ *
+ * @throws DATASET_QUARANTINE_EXCEEDED and the errors of extract; what was computed is kept.
+ */
+export const extractViews = async (request: ExtractViewsRequest): Promise<ViewFeatures[]> => {
+  const { store, specs, opened, events, signal, damaged = [] } = request
+  const open = createExtractorOpener(store)
+  const results: ViewFeatures[] = []
+  for (const [index, spec] of specs.entries()) {
+    const result = await extract({
+      store,
+      spec,
+      keys: opened.dataset.samples.map(({ key }) => key),
+      openExtractor: () => open(spec),
+      readSample: (key) => opened.reader.read(key),
+      nameOf: (key) => opened.reader.nameOf(key),
+      damaged: damaged.filter((key) => key.startsWith(shardPrefix(extractorIdOfSpec(spec)))),
+      onProgress: (progress) => events.onExtract?.(progress, index, specs.length),
+      ...(signal === undefined ? {} : { signal }),
+      ...(events.onNotice === undefined ? {} : { onNotice: events.onNotice }),
+    })
+    assertQuarantine(result, request)
+    results.push({ ...result, spec })
+  }
+  return results
+}
+
+/**
+ * The features of every view, in memory. A damaged shard is computed again.
+ *
+ * @returns the blocks, and the extraction results with the repairs counted in.
+ */
+export const loadViews = async (
+  request: ExtractViewsRequest,
+  extracted: readonly ViewFeatures[],
+): Promise<{ blocks: FeatureBlock[]; results: readonly ViewFeatures[] }> => {
+  const { store, specs, opened } = request
+  const total = opened.dataset.samples.length
+  let results = extracted
+  for (let repairs = 0; ; repairs += 1) {
+    try {
+      const blocks: FeatureBlock[] = []
+      for (const { featureSet } of results) blocks.push(await loadFeatures(store, featureSet))
+      return { blocks, results }
+    } catch (error) {
+      // One repair looks at all shards of its view, so each view is repaired once at most.
+      if (!isHeadstartError(error, 'FEATURES_CORRUPT') || repairs === specs.length) throw error
+      const before = results
+      const repaired = await extractViews({ ...request, damaged: error.details })
+      results = repaired.map((view, i) => {
+        const computed = view.computed + (before[i]?.computed ?? 0)
+        return { ...view, computed, reused: total - computed }
+      })
+    }
+  }
+}

@@ -1,0 +1,83 @@
+// Owns `from`: a registered name, an id, a path or a URL, to the base or dataset that it means.
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { indexDataset } from '../dataset/index-dataset.js'
+import { openRegistered } from '../dataset/open-registered.js'
+import { resplit } from '../dataset/resplit.js'
+import { loadDataset, saveDataset } from '../dataset/save.js'
+import type { DatasetSpec, SplitSpec } from '../dataset/spec.js'
+import type { OpenDataset } from '../dataset/types.js'
+import { HeadstartError } from '../errors.js'
+import { type BaseRecord, loadBaseRecord } from '../extractor/base/load.js'
+import { registerBase } from '../extractor/base/register.js'
+import { sha256Schema } from '../features/shard.js'
+import { SHA256_PATTERN } from '../identity/hash.js'
+import { getName, isName } from '../store/names.js'
+import type { Store } from '../store/port.js'
+
+export const namedBaseSchema = z.strictObject({ baseId: sha256Schema })
+
+export const namedDatasetSchema = z.strictObject({
+  datasetId: sha256Schema,
+  /** Absolute path of the content on the machine where it was added. */
+  from: z.string(),
+})
+
+const isUrl = (from: string): boolean => /^https?:\/\//i.test(from)
+
+/**
+ * The base that `from` means; a folder, model.json or URL is registered.
+ *
+ * @param folder relative paths start here.
+ * @throws NOT_FOUND and the errors of registerBase.
+ */
+export const resolveBase = async (
+  store: Store,
+  from: string,
+  folder: string,
+): Promise<BaseRecord> => {
+  let baseId = SHA256_PATTERN.test(from) ? from : undefined
+  if (baseId === undefined && isName(from)) {
+    const named = await getName(store, 'base', from)
+    if (named !== null) baseId = namedBaseSchema.parse(named).baseId
+  }
+  if (baseId === undefined) return registerBase(store, isUrl(from) ? from : resolve(folder, from))
+  const record = await loadBaseRecord(store, baseId)
+  if (record === null) throw new HeadstartError('NOT_FOUND', `no base ${from} is registered`)
+  return record
+}
+
+export interface DatasetRequest {
+  readonly spec: DatasetSpec
+  readonly split: SplitSpec | undefined
+  readonly folder: string
+  readonly hashCacheDir: string
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
+}
+
+/** The dataset that `from` means, indexed and saved. The caller closes its reader. */
+export const resolveDataset = async (
+  store: Store,
+  request: DatasetRequest,
+): Promise<OpenDataset> => {
+  const { spec, split } = request
+  const named = isName(spec.from) ? await getName(store, 'dataset', spec.from) : null
+  if (named !== null) {
+    const { datasetId, from } = namedDatasetSchema.parse(named)
+    const loaded = await loadDataset(store, datasetId)
+    const dataset = split === undefined ? loaded : resplit(loaded, split)
+    await saveDataset(store, dataset)
+    return { dataset, reader: await openRegistered(dataset, from) }
+  }
+  const opened = await indexDataset({
+    spec,
+    split,
+    cacheDir: request.hashCacheDir,
+    baseDir: request.folder,
+    signal: request.signal,
+    onProgress: request.onProgress,
+  })
+  await saveDataset(store, opened.dataset)
+  return opened
+}

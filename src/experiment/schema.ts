@@ -1,0 +1,110 @@
+// Owns the experiment file: its schema, its defaults and the report of all its faults at once.
+import { z } from 'zod'
+import { datasetSpecSchema, splitSpecSchema } from '../dataset/spec.js'
+import { HeadstartError } from '../errors.js'
+import { ENGINE_REQUESTS } from '../extractor/choose-engine.js'
+import { preprocessSchema } from '../extractor/preprocess.js'
+import { POOLINGS } from '../extractor/spec.js'
+import { headSpecSchema } from '../head/spec.js'
+import { isName } from '../store/names.js'
+
+const MAX_HEADS = 1000
+
+const areaSchema = z.tuple([z.number().gt(0).max(1), z.number().gt(0).max(1)])
+const ratioSchema = z.tuple([z.number().gt(0).max(10), z.number().gt(0).max(10)])
+
+/** How the views beside the plain one are made. */
+export const augmentSchema = z
+  .strictObject({
+    seed: z.int().nonnegative().default(1),
+    flip: z.boolean().default(true).describe('mirror left and right half of the time'),
+    crop: z
+      .strictObject({
+        area: areaSchema.default([0.35, 1]).describe('fraction of the image, [least, most]'),
+        ratio: ratioSchema.default([3 / 4, 4 / 3]).describe('width / height, [least, most]'),
+      })
+      .nullable()
+      .prefault({})
+      .describe('random resized crop; null: none'),
+    brightness: z.number().min(0).max(1).default(0.2).describe('factor from [1 - x, 1 + x]'),
+    contrast: z.number().min(0).max(1).default(0.2),
+    saturation: z.number().min(0).max(1).default(0.2),
+  })
+  .describe('augmentation of the views beside the plain one')
+
+export const experimentSchema = z.strictObject({
+  $schema: z.string().optional(),
+  name: z
+    .string()
+    .refine(isName, '1 to 100 letters, digits, ".", "_", "-"')
+    .optional()
+    .describe('the best run gets this model name'),
+  base: z.strictObject({
+    from: z.string().min(1).describe('a folder, a model.json, an http(s) URL or a registered name'),
+    cut: z.string().min(1).describe('layer where features are read; see `headstart base layers`'),
+    pooling: z
+      .enum(POOLINGS)
+      .default('avg')
+      .describe('over the spatial axes; without effect on flat layers'),
+  }),
+  preprocess: preprocessSchema.prefault({}),
+  dataset: datasetSpecSchema,
+  split: splitSpecSchema
+    .unwrap()
+    .optional()
+    .describe('by sample key; default: the splits of the dataset, else 0.8/0.1/0.1'),
+  maxQuarantine: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.01)
+    .describe('fraction of samples that may be undecodable'),
+  heads: z.array(headSpecSchema).min(1).max(MAX_HEADS),
+  engine: z.enum(ENGINE_REQUESTS).default('auto'),
+  views: z.int().min(1).max(64).default(1).describe('the plain sample and views - 1 augmentations'),
+  augment: augmentSchema.prefault({}),
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 32 - 1)
+    .default(1)
+    .describe('of the heads'),
+})
+export type Experiment = z.output<typeof experimentSchema>
+export type ExperimentInput = z.input<typeof experimentSchema>
+
+const pathOf = (path: readonly PropertyKey[]): string => path.map(String).join('.') || '(top)'
+
+/** One line a fault: where it is and what is wrong. */
+export const faultsOf = (error: z.ZodError): string[] =>
+  error.issues.map((issue) => `${pathOf(issue.path)}: ${issue.message}`)
+
+/** JSON.parse keeps `__proto__` as a plain key, which schema libraries may pass over. */
+const findProto = (value: unknown, path: readonly string[] = []): string[] => {
+  if (typeof value !== 'object' || value === null || path.length > 64) return []
+  return Object.entries(value).flatMap(([key, member]) =>
+    key === '__proto__'
+      ? [`${pathOf([...path, key])}: this key is not allowed`]
+      : findProto(member, [...path, key]),
+  )
+}
+
+/** @throws REQUEST_INVALID with every fault in `details`. */
+export const parseExperiment = (input: unknown): Experiment => {
+  const proto = findProto(input)
+  const result = experimentSchema.safeParse(input)
+  const faults = [...proto, ...(result.success ? [] : faultsOf(result.error))]
+  if (result.success && faults.length === 0) return result.data
+  throw new HeadstartError('REQUEST_INVALID', `the experiment has ${faults.length} fault(s)`, {
+    details: faults,
+  })
+}
+
+/** The published JSON Schema of an experiment file. */
+export const experimentJsonSchema = (): object => {
+  const schema = z.toJSONSchema(experimentSchema, { io: 'input', unrepresentable: 'any' })
+  return {
+    ...schema,
+    title: 'Headstart experiment',
+  }
+}

@@ -1,0 +1,51 @@
+// Owns a model ready to predict: the one Extractor and a published head. Knows no dataset.
+import { loadBase } from '../extractor/base/load.js'
+import {
+  type Extractor,
+  openExtractor,
+  type Row,
+  type SampleContent,
+} from '../extractor/extractor.js'
+import { type HeadPredictor, openHead } from '../head/predict-head.js'
+import type { Store } from '../store/port.js'
+import { loadHead, type RunRecord } from './run-record.js'
+
+/** Outputs of the head for one sample, or why there are none. */
+export type Prediction =
+  | { readonly ok: true; readonly outputs: Float32Array }
+  | { readonly ok: false; readonly reason: string }
+
+export interface Model {
+  readonly run: RunRecord
+  readonly extractor: Extractor
+  /** One prediction for each sample, in order. */
+  predict(samples: readonly SampleContent[]): Promise<Prediction[]>
+  close(): Promise<void>
+}
+
+/** Predictions from rows: the only way from features to outputs. */
+export const predictRows = (head: HeadPredictor, rows: readonly Row[]): Prediction[] =>
+  rows.map((row) =>
+    row.ok
+      ? { ok: true, outputs: head.predict(row.features, 1) }
+      : { ok: false, reason: row.reason },
+  )
+
+/** Opens a published run. Close it. */
+export const openModel = async (
+  store: Store,
+  run: RunRecord,
+  options: { readonly threads?: number } = {},
+): Promise<Model> => {
+  const head = await openHead(await loadHead(store, run))
+  const extractor = openExtractor(run.extractor, await loadBase(store, run.base.id), options)
+  return {
+    run,
+    extractor,
+    predict: async (samples) => predictRows(head, await extractor.rows(samples)),
+    close: async () => {
+      head.close()
+      await extractor.close()
+    },
+  }
+}
