@@ -10,6 +10,8 @@ const environmentSchema = z.object({
   HEADSTART_STORE: z.string().min(1).optional(),
   HEADSTART_S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   HEADSTART_S3_REGION: z.string().min(1).optional(),
+  AWS_REGION: z.string().min(1).optional(),
+  AWS_DEFAULT_REGION: z.string().min(1).optional(),
   HEADSTART_S3_FORCE_PATH_STYLE: flag.optional(),
   HEADSTART_S3_CHECKSUMS: z.enum(['WHEN_REQUIRED', 'WHEN_SUPPORTED']).optional(),
   HEADSTART_CACHE_BYTES: z.coerce.number().int().positive().optional(),
@@ -42,7 +44,7 @@ export const parseConfig = (environment: Readonly<Record<string, string | undefi
   return {
     storeUrl: parsed.HEADSTART_STORE,
     s3Endpoint: parsed.HEADSTART_S3_ENDPOINT,
-    s3Region: parsed.HEADSTART_S3_REGION,
+    s3Region: parsed.HEADSTART_S3_REGION ?? parsed.AWS_REGION ?? parsed.AWS_DEFAULT_REGION,
     s3ForcePathStyle: parsed.HEADSTART_S3_FORCE_PATH_STYLE,
     s3Checksums: parsed.HEADSTART_S3_CHECKSUMS,
     cacheBytes: parsed.HEADSTART_CACHE_BYTES ?? DEFAULT_CACHE_BYTES,

@@ -23,6 +23,8 @@ export interface Context {
 export interface Report {
   readonly json: unknown
   readonly text: string
+  /** Default 0. */
+  readonly exitCode?: number
 }
 
 const interruption = (): { signal: AbortSignal; dispose: () => void } => {
@@ -66,9 +68,10 @@ export const runCommand = async (
     ...(config.s3Checksums === undefined ? {} : { s3Checksums: config.s3Checksums }),
   })
   try {
-    const { json, text } = await command({ workspace, progress, signal, folder })
+    const { json, text, exitCode } = await command({ workspace, progress, signal, folder })
     progress.stop()
     process.stdout.write(options.json ? `${JSON.stringify(json, null, 2)}\n` : `${text}\n`)
+    if (exitCode !== undefined) process.exitCode = exitCode
   } finally {
     progress.stop()
     dispose()

@@ -4,7 +4,13 @@
 import { Command, CommanderError } from 'commander'
 import { HeadstartError, messageOf } from '../errors.js'
 import { VERSION } from '../version.js'
+import { addBaseCommand } from './commands/base.js'
+import { addDatasetCommand } from './commands/dataset.js'
+import { addExtractCommand } from './commands/extract.js'
+import { addPredictCommand } from './commands/predict.js'
 import { addRunCommand } from './commands/run.js'
+import { addTrainCommand } from './commands/train.js'
+import { addVerifyCommand } from './commands/verify.js'
 import { EXIT_CODES } from './context.js'
 
 const MAX_DETAILS = 25
@@ -27,7 +33,16 @@ Environment:
   HEADSTART_STORE   file:///path or s3://bucket/prefix (default: .headstart/store here)
   docs/configuration.md lists all variables.`,
     )
-  addRunCommand(program)
+  const commands = [
+    addRunCommand,
+    addBaseCommand,
+    addDatasetCommand,
+    addExtractCommand,
+    addTrainCommand,
+    addPredictCommand,
+    addVerifyCommand,
+  ]
+  for (const add of commands) add(program)
   return program
 }
 
@@ -65,7 +80,8 @@ const main = async (argv: readonly string[]): Promise<number> => {
   const debug = process.env.HEADSTART_DEBUG === '1'
   try {
     await buildProgram().parseAsync([...argv])
-    return EXIT_CODES.done
+    // A command may have done its work and still found something wrong.
+    return Number(process.exitCode ?? EXIT_CODES.done)
   } catch (error) {
     // commander has printed its own message: help and version are no failure.
     if (error instanceof CommanderError)

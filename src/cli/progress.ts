@@ -64,7 +64,7 @@ const createLines = (stream: NodeJS.WriteStream): ReturnType<typeof createDrawer
   let lastMs = 0
   return {
     begin: () => {
-      lastMs = 0
+      lastMs = Date.now()
     },
     update: (step, rate) => {
       if (step.done < step.total && Date.now() - lastMs < LINE_INTERVAL_MS) return

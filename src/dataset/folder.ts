@@ -29,7 +29,11 @@ interface Walk {
   strayImages: number
 }
 
-const isImage = (item: Item): boolean => IMAGE_EXTENSIONS.has(extname(item.base).toLowerCase())
+/** By its extension; what is inside is looked at when it is decoded. */
+export const hasImageExtension = (name: string): boolean =>
+  IMAGE_EXTENSIONS.has(extname(name).toLowerCase())
+
+const isImage = (item: Item): boolean => hasImageExtension(item.base)
 
 const resolveLink = async (walk: Walk, name: string, link: string): Promise<Item | undefined> => {
   const base = name.slice(name.lastIndexOf('/') + 1)

@@ -56,11 +56,16 @@ export interface DatasetRequest {
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
+export interface LocatedDataset extends OpenDataset {
+  /** Absolute path of the content on this machine. */
+  readonly location: string
+}
+
 /** The dataset that `from` means, indexed and saved. The caller closes its reader. */
 export const resolveDataset = async (
   store: Store,
   request: DatasetRequest,
-): Promise<OpenDataset> => {
+): Promise<LocatedDataset> => {
   const { spec, split } = request
   const named = isName(spec.from) ? await getName(store, 'dataset', spec.from) : null
   if (named !== null) {
@@ -68,7 +73,7 @@ export const resolveDataset = async (
     const loaded = await loadDataset(store, datasetId)
     const dataset = split === undefined ? loaded : resplit(loaded, split)
     await saveDataset(store, dataset)
-    return { dataset, reader: await openRegistered(dataset, from) }
+    return { dataset, reader: await openRegistered(dataset, from), location: from }
   }
   const opened = await indexDataset({
     spec,
@@ -79,5 +84,5 @@ export const resolveDataset = async (
     onProgress: request.onProgress,
   })
   await saveDataset(store, opened.dataset)
-  return opened
+  return { ...opened, location: resolve(request.folder, spec.from) }
 }

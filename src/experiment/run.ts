@@ -1,5 +1,4 @@
 // Owns the main job: extract what is missing, train, prove parity, publish.
-import type { OpenDataset } from '../dataset/types.js'
 import { HeadstartError } from '../errors.js'
 import type { SplitMetrics } from '../head/types.js'
 import { checkParity } from '../model/parity.js'
@@ -13,7 +12,7 @@ import {
   loadViews,
   resolveViews,
 } from './extraction.js'
-import { resolveBase, resolveDataset } from './references.js'
+import { type LocatedDataset, resolveBase, resolveDataset } from './references.js'
 import type { Experiment } from './schema.js'
 import { type RunResult, trainRun } from './train-run.js'
 import { joinTrainingData } from './training-data.js'
@@ -81,7 +80,7 @@ const secondsSince = (started: number): number => (performance.now() - started) 
 
 const runOpened = async (
   request: ExperimentRequest,
-  opened: OpenDataset,
+  opened: LocatedDataset,
   started: number,
 ): Promise<ExperimentResult> => {
   const { workspace, experiment, signal, events = {} } = request
@@ -123,7 +122,7 @@ const runOpened = async (
         data,
         head,
         seed: experiment.seed,
-        from: { base: experiment.base.from, dataset: experiment.dataset.from },
+        from: { base: experiment.base.from, dataset: opened.location },
         proveParity,
         signal,
         onEpoch: events.onEpoch,

@@ -76,29 +76,35 @@ export type ExperimentInput = z.input<typeof experimentSchema>
 const pathOf = (path: readonly PropertyKey[]): string => path.map(String).join('.') || '(top)'
 
 /** One line a fault: where it is and what is wrong. */
-export const faultsOf = (error: z.ZodError): string[] =>
-  error.issues.map((issue) => `${pathOf(issue.path)}: ${issue.message}`)
-
-/** JSON.parse keeps `__proto__` as a plain key, which schema libraries may pass over. */
-const findProto = (value: unknown, path: readonly string[] = []): string[] => {
-  if (typeof value !== 'object' || value === null || path.length > 64) return []
-  return Object.entries(value).flatMap(([key, member]) =>
-    key === '__proto__'
-      ? [`${pathOf([...path, key])}: this key is not allowed`]
-      : findProto(member, [...path, key]),
-  )
-}
-
-/** @throws REQUEST_INVALID with every fault in `details`. */
-export const parseExperiment = (input: unknown): Experiment => {
-  const proto = findProto(input)
-  const result = experimentSchema.safeParse(input)
-  const faults = [...proto, ...(result.success ? [] : faultsOf(result.error))]
-  if (result.success && faults.length === 0) return result.data
-  throw new HeadstartError('REQUEST_INVALID', `the experiment has ${faults.length} fault(s)`, {
-    details: faults,
+const faultsOf = (error: z.ZodError): string[] =>
+  error.issues.map((issue) => {
+    const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
+    return `${pathOf(issue.path)}: ${isMissing ? `missing (${issue.expected})` : issue.message}`
   })
+
+/**
+ * Untrusted input through a schema.
+ *
+ * @param what what the input is, for the message.
+ * @throws REQUEST_INVALID with every fault in `details`.
+ */
+export const parseWith = <T>(schema: z.ZodType<T>, input: unknown, what: string): T => {
+  const result = schema.safeParse(input)
+  if (result.success) return result.data
+  const faults = faultsOf(result.error)
+  const count = `${faults.length} fault${faults.length === 1 ? '' : 's'}`
+  throw new HeadstartError('REQUEST_INVALID', `${what} has ${count}`, { details: faults })
 }
+
+export const parseExperiment = (input: unknown): Experiment =>
+  parseWith(experimentSchema, input, 'the experiment')
+
+const extractionSchema = experimentSchema.omit({ heads: true, name: true, seed: true })
+/** An experiment without its heads: what `extract` takes. */
+export type ExtractionRequest = z.output<typeof extractionSchema>
+
+export const parseExtraction = (input: unknown): ExtractionRequest =>
+  parseWith(extractionSchema, input, 'the extraction')
 
 /** The published JSON Schema of an experiment file. */
 export const experimentJsonSchema = (): object => {

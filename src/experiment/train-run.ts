@@ -24,7 +24,7 @@ export interface RunRequest {
   readonly data: TrainingData
   readonly head: HeadSpec
   readonly seed: number
-  /** What the user called the base and the dataset; shown, no part of any id. */
+  /** What the user called the base, and where the dataset lies; no part of any id. */
   readonly from: { readonly base: string; readonly dataset: string }
   /** Proves once for all heads of an experiment that serving computes these features. */
   readonly proveParity: () => Promise<Parity>

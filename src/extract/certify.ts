@@ -1,7 +1,12 @@
 // Owns the look at shards in the store: which are whole, which are damaged, and committing new ones.
 import { isHeadstartError } from '../errors.js'
 import { decodeShard } from '../features/arrow.js'
-import { type FeatureSet, type FeatureSetShard, loadFeatureSet } from '../features/feature-set.js'
+import {
+  type FeatureSet,
+  type FeatureSetShard,
+  featureSetKey,
+  loadFeatureSet,
+} from '../features/feature-set.js'
 import type { Quarantined } from '../features/shard.js'
 import { type Sha256, sha256 } from '../identity/hash.js'
 import type { Store } from '../store/port.js'
@@ -12,9 +17,28 @@ export interface CertifyTarget {
   readonly onNotice?: (message: string) => void
 }
 
+/** A certificate that is damaged is removed: the shards are looked at and certified anew. */
+const loadCertificate = async (
+  { store, onNotice }: CertifyTarget,
+  id: Sha256,
+): Promise<FeatureSet | null> => {
+  try {
+    return await loadFeatureSet(store, id)
+  } catch (error) {
+    if (!isHeadstartError(error, 'STORE_CORRUPT')) throw error
+    onNotice?.(`damaged feature set found by its hash, certifying its shards again: ${id}`)
+    await store.delete(featureSetKey(id))
+    return null
+  }
+}
+
 /** A feature set whose every shard is in the store with the recorded length and hash. */
-export const findComplete = async (store: Store, id: Sha256): Promise<FeatureSet | null> => {
-  const set = await loadFeatureSet(store, id)
+export const findComplete = async (
+  target: CertifyTarget,
+  id: Sha256,
+): Promise<FeatureSet | null> => {
+  const { store } = target
+  const set = await loadCertificate(target, id)
   if (set === null) return null
   for (const shard of set.shards) {
     const info = await store.head(shard.key).catch((error: unknown) => {

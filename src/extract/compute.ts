@@ -47,8 +47,11 @@ const readBatch = async (
       try {
         return { key, content: await readSample(key) }
       } catch (error) {
-        if (!isHeadstartError(error, 'DATASET_CHANGED')) throw error
-        builder.setUnreadable(key)
+        // Too large to be a sample: that is a fault of the content, as if it could not be decoded.
+        if (isHeadstartError(error, 'SAMPLE_INVALID'))
+          builder.setQuarantined(key, error.message, 'computed')
+        else if (isHeadstartError(error, 'DATASET_CHANGED')) builder.setUnreadable(key)
+        else throw error
         return null
       }
     }),

@@ -13,10 +13,10 @@ export interface StoredShard extends ShardName {
 }
 
 /**
- * Older shards read for one new shard at most. The largest are read first, and each version of a
- * growing shard holds nearly all of the one before it, so one or two suffice.
+ * Older shards read in vain for one new shard at most. The largest are read first, and each version
+ * of a growing shard holds nearly all of the one before it, so one or two suffice.
  */
-const MAX_SHARDS_READ = 16
+const MAX_READ_IN_VAIN = 16
 
 /** All shards of an extractor that the store holds. */
 export const listShards = async (store: Store, extractorId: Sha256): Promise<StoredShard[]> => {
@@ -43,9 +43,9 @@ export const copyRows = async (
   const overlapping = stored
     .filter((shard) => shard.first <= last && shard.last >= first && shard.key !== builder.storeKey)
     .sort((a, b) => b.bytes - a.bytes)
-    .slice(0, MAX_SHARDS_READ)
+  let inVain = 0
   for (const { key } of overlapping) {
-    if (builder.remaining === 0) return
+    if (builder.remaining === 0 || inVain === MAX_READ_IN_VAIN) return
     try {
       const bytes = await store.get(key)
       if (bytes === null) continue
@@ -58,6 +58,7 @@ export const copyRows = async (
       for (const { key: sampleKey, reason } of metadata.quarantine)
         builder.setQuarantined(sampleKey, reason, 'copied')
       if (builder.remaining < before) builder.addEngines(metadata.engines)
+      else inVain += 1
     } catch (error) {
       if (!isHeadstartError(error, 'STORE_CORRUPT') && !isHeadstartError(error, 'FEATURES_CORRUPT'))
         throw error

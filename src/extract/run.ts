@@ -143,7 +143,7 @@ export const extract = async (request: ExtractionRequest): Promise<ExtractionRes
     request.onNotice?.(`damaged shard found by its hash, computing it again: ${key}`)
     await store.delete(key)
   }
-  const complete = await findComplete(store, featureSetId)
+  const complete = await findComplete(request, featureSetId)
   if (complete !== null) return { featureSet: complete, computed: 0, reused: keys.length }
 
   await store.putIfAbsent(extractorKey(extractorId), Buffer.from(canonicalJson(spec)))

@@ -9,25 +9,34 @@ import type { ImageInput, View } from './spec.js'
 /** Decoding more is refused: a small file can claim a huge image. */
 export const MAX_INPUT_PIXELS = 50_000_000
 
-const MAX_REASON_CHARACTERS = 200
-
 const startsWith = (bytes: Uint8Array, text: string, offset = 0): boolean =>
   bytes.length >= offset + text.length &&
   Buffer.from(bytes.buffer, bytes.byteOffset + offset, text.length).toString('latin1') === text
 
-/** By the first bytes, so that no other loader of libvips (SVG, PDF, ...) ever sees foreign input. */
-export const isSupportedImage = (bytes: Uint8Array): boolean =>
-  startsWith(bytes, '\xff\xd8\xff') ||
-  startsWith(bytes, '\x89PNG\r\n\x1a\n') ||
-  startsWith(bytes, 'GIF8') ||
-  (startsWith(bytes, 'RIFF') && startsWith(bytes, 'WEBP', 8)) ||
-  startsWith(bytes, 'II*\0') ||
-  startsWith(bytes, 'MM\0*') ||
-  startsWith(bytes, 'ftypavif', 4) ||
-  startsWith(bytes, 'ftypmif1', 4)
+/**
+ * By the first bytes, so that no other loader of libvips (SVG, PDF, ...) ever sees foreign input;
+ * null for everything else.
+ */
+export const imageFormatOf = (bytes: Uint8Array): string | null => {
+  if (startsWith(bytes, '\xff\xd8\xff')) return 'JPEG'
+  if (startsWith(bytes, '\x89PNG\r\n\x1a\n')) return 'PNG'
+  if (startsWith(bytes, 'GIF8')) return 'GIF'
+  if (startsWith(bytes, 'RIFF') && startsWith(bytes, 'WEBP', 8)) return 'WebP'
+  if (startsWith(bytes, 'II*\0') || startsWith(bytes, 'MM\0*')) return 'TIFF'
+  return startsWith(bytes, 'ftypavif', 4) || startsWith(bytes, 'ftypmif1', 4) ? 'AVIF' : null
+}
 
 const fault = (reason: string, cause?: unknown): HeadstartError =>
-  new HeadstartError('SAMPLE_INVALID', reason.slice(0, MAX_REASON_CHARACTERS), { cause })
+  new HeadstartError('SAMPLE_INVALID', reason, { cause })
+
+/**
+ * Only what depends on the content alone. The rest of libvips' message does not: its threads share
+ * one error buffer, so that a message can belong to another image that is decoded meanwhile.
+ */
+const reasonOf = (format: string, error: unknown): string =>
+  messageOf(error).includes('exceeds pixel limit')
+    ? `the ${format} image has more than ${MAX_INPUT_PIXELS} pixels`
+    : `the ${format} image is damaged or incomplete`
 
 const open = (content: Uint8Array): Sharp =>
   sharp(content, {
@@ -66,7 +75,8 @@ export const decodeImage = async (
   view: View,
 ): Promise<Uint8Array> => {
   if (content.length === 0) throw fault('the file is empty')
-  if (!isSupportedImage(content)) throw fault('not a JPEG, PNG, WebP, GIF, AVIF or TIFF image')
+  const format = imageFormatOf(content)
+  if (format === null) throw fault('not a JPEG, PNG, WebP, GIF, AVIF or TIFF image')
   const [height, width] = input.size
   const [r, g, b] = input.background
   const background = { r, g, b }
@@ -90,7 +100,7 @@ export const decodeImage = async (
     return pixels
   } catch (error) {
     if (error instanceof HeadstartError) throw error
-    throw fault(`cannot be decoded: ${messageOf(error).split('\n', 1)[0]}`, error)
+    throw fault(reasonOf(format, error), error)
   }
 }
 

@@ -1,28 +1,13 @@
 // Owns repeatable dropout: each Dropout layer gets a seed for each step, and its own seed back after.
-import type { LayersModel, layers } from '@tensorflow/tfjs-layers'
+import type { LayersModel } from '@tensorflow/tfjs-layers'
+import { layersOf } from './layers-of.js'
 import { createRandom } from './random.js'
-
-type Layer = layers.Layer
 
 interface Seeded {
   seed: number | undefined
 }
 
-interface Holder {
-  readonly layers?: readonly Layer[]
-  readonly layer?: Layer
-}
-
 const DROPOUT_CLASSES = new Set(['Dropout', 'SpatialDropout1D'])
-
-/** Dropout layers in order, those in nested models and wrappers too. */
-const dropoutLayers = (holder: Holder): Layer[] =>
-  [...(holder.layers ?? []), ...(holder.layer === undefined ? [] : [holder.layer])].flatMap(
-    (layer) =>
-      DROPOUT_CLASSES.has(layer.getClassName())
-        ? [layer]
-        : dropoutLayers(layer as unknown as Holder),
-  )
 
 export interface DropoutSeeds {
   /** Masks of the coming step: a function of (seed, step, layer). */
@@ -32,7 +17,9 @@ export interface DropoutSeeds {
 }
 
 export const createDropoutSeeds = (model: LayersModel, seed: number): DropoutSeeds => {
-  const found = dropoutLayers(model as unknown as Holder) as unknown as Seeded[]
+  const found = layersOf(model).filter((layer) =>
+    DROPOUT_CLASSES.has(layer.getClassName()),
+  ) as unknown as Seeded[]
   const configured = found.map((layer) => layer.seed)
   return {
     set: (step) => {

@@ -25,12 +25,12 @@ const isLayerJson = (value: unknown): value is LayerJson & Record<string, unknow
 const LAYER_KEYS = new Set(['layers', 'layer', 'cell', 'cells'])
 
 /** Every layer of a topology, nested and wrapped ones too. */
-const layersOf = (value: unknown): LayerJson[] => {
-  if (Array.isArray(value)) return value.flatMap(layersOf)
+const layerConfigsOf = (value: unknown): LayerJson[] => {
+  if (Array.isArray(value)) return value.flatMap(layerConfigsOf)
   if (!isRecord(value)) return []
   return Object.entries(value).flatMap(([key, child]) => {
     const held = LAYER_KEYS.has(key) ? [child].flat().filter(isLayerJson) : []
-    return [...held, ...layersOf(child)]
+    return [...held, ...layerConfigsOf(child)]
   })
 }
 
@@ -64,7 +64,7 @@ const assertTopology = (topology: Readonly<Record<string, unknown>>): void => {
       'the topology is a whole model.json: give its "modelTopology"',
     )
   }
-  const found = layersOf(topology)
+  const found = layerConfigsOf(topology)
   if (found.length > MAX_LAYERS) {
     throw new HeadstartError(
       'HEAD_INVALID',

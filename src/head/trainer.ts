@@ -17,6 +17,7 @@ import {
 import type { HeadSpec } from './spec.js'
 import type { StepTargets } from './targets.js'
 import type { TrainingData } from './types.js'
+import { unfuseLinearDense } from './unfused-dense.js'
 import { yieldToLoop } from './yield-to-loop.js'
 
 /** A copy of the tensors at one moment. Shares memory until the training moves on. */
@@ -78,6 +79,7 @@ export const createTrainer = (request: {
   const trained = head.model.trainableWeights
   const variables = trained.map((weight) => weight.read() as tf.Variable)
   const dropout = createDropoutSeeds(head.logits, seed)
+  unfuseLinearDense(head.logits)
   const batch = Math.min(spec.batchSize, data.rows)
   const buffers = {
     features: new Float32Array(batch * data.width),

@@ -83,6 +83,7 @@ export const runRecordSchema = z.strictObject({
   dataset: z.strictObject({
     datasetId: sha256Schema,
     contentId: sha256Schema,
+    /** Absolute path of the content where the run was trained. */
     from: z.string(),
     samples: z.strictObject({ train: z.int(), validation: z.int(), test: z.int() }),
     quarantined: z.int().nonnegative(),
@@ -169,7 +170,9 @@ export const publishRun = async (store: Store, run: RunRecord): Promise<RunRecor
     await store.replace(recordKey(run.runId), content, null)
     return run
   } catch (error) {
-    const faster = isHeadstartError(error, 'STORE_CONFLICT') ? await loadRun(store, run.runId) : null
+    const faster = isHeadstartError(error, 'STORE_CONFLICT')
+      ? await loadRun(store, run.runId)
+      : null
     if (faster === null) throw error
     return faster
   }

@@ -199,6 +199,41 @@ describe('training a head', () => {
   })
 })
 
+describe('softmax regression', () => {
+  it('takes the step of the closed form: W -= lr (X^T (P - Y) / n + 2 l2 W)', async () => {
+    const data = blobs({ rows: 40, width: 4, distance: 1 })
+    const weightsAfter = async (epochs: number) => {
+      const sgd = { optimizer: 'sgd', momentum: 0, learningRate: 0.5, l2: 0.01 } as const
+      const { artifacts } = await train(data, { kind: 'linear', ...sgd, epochs, batchSize: 64 })
+      return [...new Float32Array(artifacts.weights.slice().buffer)]
+    }
+    const [before, after] = [await weightsAfter(1), await weightsAfter(2)]
+    const x = Array.from({ length: 40 }, (_, row) => [
+      ...(data.views[0] ?? []).slice(row * 4, row * 4 + 4),
+    ])
+    const rows = [...x.keys()].filter((row) => data.splits[row] === 'train')
+    const errors = rows.map((row) => {
+      const logits = [0, 1, 2].map((c) =>
+        (x[row] ?? []).reduce(
+          (sum, v, i) => sum + v * (before[i * 3 + c] ?? 0),
+          before[12 + c] ?? 0,
+        ),
+      )
+      const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0)
+      return logits.map((z, c) => Math.exp(z) / total - (data.labels[row]?.[0] === c ? 1 : 0))
+    })
+    for (const [index, value] of after.entries()) {
+      const [i, c] = [Math.floor(index / 3), index % 3]
+      const slope = rows.reduce(
+        (sum, row, n) => sum + (i < 4 ? (x[row]?.[i] ?? 0) : 1) * (errors[n]?.[c] ?? 0),
+        0,
+      )
+      const decay = i < 4 ? 2 * 0.01 * (before[index] ?? 0) : 0
+      expect(value).toBeCloseTo((before[index] ?? 0) - 0.5 * (slope / rows.length + decay), 5)
+    }
+  })
+})
+
 describe('what training refuses', () => {
   it('a loss that is not finite, naming the epoch', async () => {
     const data = blobs({})

@@ -7,7 +7,8 @@ import { type CommonOptions, type Report, runCommand } from '../context.js'
 import { describeHead, metricCells, metricHead } from '../metrics-text.js'
 import { seconds, table } from '../tables.js'
 
-const describeResult = (result: ExperimentResult): string => {
+/** What `run` and `train` print for people. */
+export const describeResult = (result: ExperimentResult): string => {
   const { featureSet, runs, parity, best } = result
   const rate =
     featureSet.computed === 0

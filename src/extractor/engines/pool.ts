@@ -8,6 +8,7 @@ import type { LoadedBase } from '../base/load.js'
 import type { EngineName } from '../spec.js'
 import type { BaseInspection } from './engine.js'
 import type { Forwarded, HostAnswer, HostData, HostResult, HostTask } from './host.js'
+import { prepareTensorflowEnvironment } from './tensorflow.js'
 
 export interface EnginePool {
   readonly threads: number
@@ -20,8 +21,10 @@ export interface EnginePool {
 const threadsOf = (engine: EngineName): number =>
   engine === 'wasm' ? Math.max(1, availableParallelism()) : 1
 
-const startPool = (data: HostData, threads: number): Piscina =>
-  new Piscina({
+const startPool = (data: HostData, threads: number): Piscina => {
+  const engine = data.kind === 'forward' ? data.request.engine : data.engine
+  if (engine === 'tensorflow') prepareTensorflowEnvironment()
+  return new Piscina({
     filename: workerUrl('engine').href,
     workerData: data,
     minThreads: threads,
@@ -29,6 +32,7 @@ const startPool = (data: HostData, threads: number): Piscina =>
     // Sleeping in Atomics.wait between tasks would keep the thread's own promises from settling.
     atomics: 'disabled',
   })
+}
 
 const ask = async (pool: Piscina, task: HostTask): Promise<HostResult> => {
   let answer: HostAnswer

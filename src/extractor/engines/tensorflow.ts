@@ -25,6 +25,15 @@ const restoreUtilHelpers = (): void => {
   target.isBoolean ??= (value: unknown) => typeof value === 'boolean'
 }
 
+/**
+ * Take GPU memory as it is needed, and log errors only. libtensorflow reads these when it is loaded;
+ * a thread has a copy of the environment that native code does not see, so call this in the main one.
+ */
+export const prepareTensorflowEnvironment = (): void => {
+  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true'
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
+}
+
 /** The installed package, preferring the one that can use a GPU; null when there is none. */
 export const findTensorflowPackage = (): string | null => {
   const require = createRequire(import.meta.url)
@@ -51,8 +60,6 @@ export const openTensorflow = async (): Promise<{ tf: Tfjs; info: EngineInfo }> 
       'ENGINE_UNAVAILABLE',
       `the engine tensorflow needs ${PACKAGES.join(' or ')}, and neither is installed`,
     )
-  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true'
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
   restoreUtilHelpers()
   try {
     const loaded = (await import(name)) as TfjsNode & { default?: TfjsNode }

@@ -1,0 +1,33 @@
+// Owns the Python of the tests: a virtual environment with the real S3 server (moto) and the foreign
+// reader of shards (pyarrow). Packages that the system's Python has are not installed again.
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { runCommand } from './command.mjs'
+
+const PROBE = 'import moto.server, moto.s3, numpy, pyarrow'
+const PACKAGES = ['moto[server]', 'numpy', 'pyarrow']
+const PROBE_TIMEOUT_MS = 60_000
+
+const isReady = (python) =>
+  spawnSync(python, ['-c', PROBE], { stdio: 'ignore', timeout: PROBE_TIMEOUT_MS }).status === 0
+
+/**
+ * @param {string} folder of the virtual environment.
+ * @returns {Promise<void>}
+ */
+export const ensureTestPython = async (folder) => {
+  const python = join(folder, 'bin/python')
+  if (isReady(python)) return
+  process.stderr.write(`installing ${PACKAGES.join(', ')} for the tests\n`)
+  await runCommand('python3', ['-m', 'venv', '--clear', '--system-site-packages', folder], {
+    cwd: '.',
+    remedy:
+      'The tests need Python 3.9 or later with venv: install python3 (Debian: and python3-venv).',
+  })
+  await runCommand(python, ['-m', 'pip', 'install', '--quiet', ...PACKAGES], {
+    cwd: '.',
+    remedy: `The tests need ${PACKAGES.join(', ')}; pip says above why they could not be installed.`,
+  })
+  if (!isReady(python))
+    throw new Error(`${python} cannot run \`${PROBE}\`: delete ${folder} and try again`)
+}

@@ -1,0 +1,103 @@
+// Owns collecting garbage: listing, planning, deleting. Refuses to start when a document that may
+// need something cannot be read.
+import { eachBounded } from '../dataset/each-bounded.js'
+import { assertNotAborted, HeadstartError } from '../errors.js'
+import type { ListedObject, Store } from '../store/port.js'
+import { documentKey } from './documents.js'
+import type { NameEntry } from './names.js'
+import {
+  COLLECTED_PREFIXES,
+  GARBAGE_KINDS,
+  type GarbageKind,
+  type GarbageUnit,
+  planGarbage,
+} from './plan-garbage.js'
+import { loadReferences } from './references.js'
+
+export const DEFAULT_GRACE_MS = 24 * 3600 * 1000
+
+const PARALLEL_DELETES = 8
+
+export interface GarbageRequest {
+  readonly store: Store
+  /** Say what would go and delete nothing. */
+  readonly dryRun: boolean
+  readonly graceMs: number
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface GarbageCount {
+  readonly objects: number
+  readonly bytes: number
+}
+
+export interface GarbageReport {
+  readonly dryRun: boolean
+  readonly graceMs: number
+  /** What was deleted; in a dry run, what would be. */
+  readonly collected: Readonly<Record<GarbageKind, GarbageCount>>
+  readonly total: GarbageCount
+  /** What nothing needs but is younger than the grace period. */
+  readonly young: GarbageCount
+  readonly danglingNames: readonly Pick<NameEntry, 'kind' | 'name' | 'id'>[]
+  /** Extractors whose base is unknown; while there are any, all bases stay. */
+  readonly unknownExtractors: readonly string[]
+}
+
+const countOf = (units: readonly GarbageUnit[]): GarbageCount => {
+  const objects = units.flatMap((unit) => unit.objects)
+  return {
+    objects: objects.length,
+    bytes: objects.reduce((sum, { bytes }) => sum + bytes, 0),
+  }
+}
+
+/** One after another within a unit: what publishes it goes first. */
+const deleteUnit = async (store: Store, { kind, id, objects }: GarbageUnit): Promise<void> => {
+  // Between a head and its run.json lie milliseconds: look again whether they have passed.
+  if (kind === 'run' && (await store.head(documentKey('run', id))) !== null) return
+  for (const { key } of objects) await store.delete(key)
+}
+
+/**
+ * Deletes what nothing needs. Safe beside running work: everything is listed before the references
+ * are read, so what is published meanwhile keeps what it needs; old leftovers that work in
+ * progress had begun to use again are computed or written again by it or by the next call.
+ *
+ * @throws STORE_CORRUPT when a name, run or feature set cannot be read; INTERRUPTED.
+ */
+export const collectGarbage = async (request: GarbageRequest): Promise<GarbageReport> => {
+  const { store, dryRun, graceMs, now, signal } = request
+  const objects: ListedObject[] = []
+  for (const prefix of COLLECTED_PREFIXES) {
+    for await (const object of store.list(prefix)) objects.push(object)
+    assertNotAborted(signal)
+  }
+  const references = await loadReferences(store)
+  if (references.damaged.length > 0)
+    throw new HeadstartError(
+      'STORE_CORRUPT',
+      'documents cannot be read, so what they need is unknown; nothing was deleted',
+      { details: references.damaged.map(({ key, problem }) => `${key}: ${problem}`) },
+    )
+  const plan = planGarbage({ ...references, objects }, { nowMs: now, graceMs })
+  if (!dryRun)
+    await eachBounded(plan.garbage, PARALLEL_DELETES, async (unit) => {
+      assertNotAborted(signal)
+      await deleteUnit(store, unit)
+    })
+  const collected = Object.fromEntries(
+    GARBAGE_KINDS.map((kind) => [kind, countOf(plan.garbage.filter((unit) => unit.kind === kind))]),
+  ) as Record<GarbageKind, GarbageCount>
+  return {
+    dryRun,
+    graceMs,
+    collected,
+    total: countOf(plan.garbage),
+    young: countOf(plan.young),
+    danglingNames: plan.danglingNames.map(({ kind, name, id }) => ({ kind, name, id })),
+    unknownExtractors: plan.unknownExtractors,
+  }
+}

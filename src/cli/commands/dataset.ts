@@ -1,0 +1,81 @@
+// Owns `headstart dataset add`.
+import type { Command } from 'commander'
+import { datasetSpecSchema } from '../../dataset/spec.js'
+import { type Dataset, SPLITS } from '../../dataset/types.js'
+import { addDataset } from '../../experiment/add-named.js'
+import { parseWith } from '../../experiment/schema.js'
+import { type CommonOptions, runCommand } from '../context.js'
+import {
+  addCommonOptions,
+  addDatasetOptions,
+  type DatasetOptions,
+  datasetInput,
+} from '../options.js'
+import { table } from '../tables.js'
+
+const summarise = ({ datasetId, contentId, content, target, samples, notes }: Dataset) => ({
+  datasetId,
+  contentId,
+  content,
+  target,
+  samples: samples.length,
+  splits: Object.fromEntries(
+    SPLITS.map((split) => [split, samples.filter((sample) => sample.split === split).length]),
+  ),
+  notes,
+})
+
+const describe = (dataset: Dataset): string => {
+  const { splits } = summarise(dataset)
+  const { target } = dataset
+  const names = target.kind === 'regression' ? target.outputs : target.classes
+  return table([
+    ['dataset', dataset.datasetId],
+    ['samples', String(dataset.samples.length)],
+    ['splits', SPLITS.map((split) => `${split} ${splits[split]}`).join(', ')],
+    [target.kind === 'regression' ? 'outputs' : 'classes', `${names.length}: ${names.join(', ')}`],
+  ])
+}
+
+export const addDatasetCommand = (program: Command): void => {
+  const dataset = program.command('dataset').description('register datasets')
+  addCommonOptions(
+    addDatasetOptions(
+      dataset
+        .command('add')
+        .description('index a dataset and give it a name')
+        .argument('<from>', 'folder of class folders, .csv, .jsonl, .npy or .arrow')
+        .requiredOption('--name <name>', 'name of the dataset')
+        .option('--replace', 'let the name point to this dataset even if it is in use'),
+    ),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  headstart dataset add ./images --name pets
+  headstart dataset add prices.csv --name prices --target regression
+  headstart dataset add rows.npy --labels labels.csv --name sensors`,
+    )
+    .action(
+      (
+        from: string,
+        options: CommonOptions & DatasetOptions & { name: string; replace?: boolean },
+      ) =>
+        runCommand(options, async ({ workspace, progress, signal, folder }) => {
+          const opened = await addDataset(workspace.store, {
+            spec: parseWith(datasetSpecSchema, datasetInput(from, options), 'the dataset'),
+            split: options.split,
+            folder,
+            hashCacheDir: workspace.hashCacheDir,
+            signal,
+            onProgress: progress.events.onIndex,
+            name: options.name,
+            replace: options.replace ?? false,
+          })
+          await opened.reader.close()
+          for (const note of opened.dataset.notes) progress.events.onNotice?.(note)
+          return { json: summarise(opened.dataset), text: describe(opened.dataset) }
+        }),
+    )
+}

@@ -1,0 +1,37 @@
+// Owns `headstart verify`: the parity gate on a published run, again.
+import type { Command } from 'commander'
+import { verifyRun } from '../../experiment/verify.js'
+import { findRun } from '../../model/find-run.js'
+import { PARITY_SAMPLES } from '../../model/parity.js'
+import { type CommonOptions, runCommand } from '../context.js'
+import { addCommonOptions, parseNumber } from '../options.js'
+import { table } from '../tables.js'
+
+export const addVerifyCommand = (program: Command): void => {
+  addCommonOptions(
+    program
+      .command('verify')
+      .description('compute features of a run again as they are served, and compare')
+      .argument('<run>', 'run id, a unique beginning of it, or model name')
+      .option('--samples <n>', `samples to compare (default ${PARITY_SAMPLES})`, parseNumber)
+      .option('--content <path>', 'where the dataset lies now, if it was moved'),
+  )
+    .addHelpText('after', '\nExample:\n  headstart verify pets-v1 --samples 200')
+    .action((reference: string, options: CommonOptions & { samples?: number; content?: string }) =>
+      runCommand(options, async ({ workspace, signal }) => {
+        const run = await findRun(workspace.store, reference)
+        const { samples = PARITY_SAMPLES, content = run.dataset.from } = options
+        const { store } = workspace
+        const parity = await verifyRun({ store, run, content, samples, signal })
+        const text = table([
+          ['run', run.runId],
+          ['samples', String(parity.samples)],
+          ['bitwise', parity.bitwise ? 'yes' : 'no'],
+          ['max difference', String(parity.maxAbsDiff)],
+          ['tolerance', String(parity.tolerance)],
+          ['engine', `${parity.engine.version} on ${parity.engine.device}`],
+        ])
+        return { json: { run: run.runId, ...parity }, text }
+      }),
+    )
+}

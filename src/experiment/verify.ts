@@ -1,0 +1,45 @@
+// Owns proving a published run again: its features are computed anew and compared.
+
+import { openRegistered } from '../dataset/open-registered.js'
+import { loadDataset } from '../dataset/save.js'
+import type { OpenDataset } from '../dataset/types.js'
+import { HeadstartError } from '../errors.js'
+import { loadFeatureSet, loadFeatures } from '../features/feature-set.js'
+import { openModel } from '../model/open-model.js'
+import { checkParity } from '../model/parity.js'
+import type { Parity, RunRecord } from '../model/run-record.js'
+import type { Store } from '../store/port.js'
+
+export interface VerifyRequest {
+  readonly store: Store
+  readonly run: RunRecord
+  /** Where the content of the dataset lies; default: where it was when the run was trained. */
+  readonly content: string
+  readonly samples: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Runs the parity gate on a published run.
+ *
+ * @throws PARITY_FAILED, FEATURES_CORRUPT, NOT_FOUND when the features are gone, INPUT_MISSING when
+ *   the content is.
+ */
+export const verifyRun = async (request: VerifyRequest): Promise<Parity> => {
+  const { store, run, samples, signal } = request
+  const id = run.extractors[0]?.featureSetId ?? ''
+  const featureSet = await loadFeatureSet(store, id)
+  if (featureSet === null)
+    throw new HeadstartError('NOT_FOUND', `the feature set ${id} of the run was removed`)
+  const features = await loadFeatures(store, featureSet)
+  const dataset = await loadDataset(store, run.dataset.datasetId)
+  const reader = await openRegistered(dataset, request.content)
+  const opened: OpenDataset = { dataset, reader }
+  const model = await openModel(store, run)
+  try {
+    return await checkParity({ extractor: model.extractor, features, ...opened, samples, signal })
+  } finally {
+    await model.close()
+    await reader.close()
+  }
+}

@@ -1,0 +1,74 @@
+// Owns predicting many inputs with a published model: batches in flight, answers in order.
+import { assertNotAborted } from '../errors.js'
+import type { SampleContent } from '../extractor/extractor.js'
+import type { Input } from './inputs.js'
+import type { Model } from './open-model.js'
+import type { RunRecord } from './run-record.js'
+
+export interface LabelledValue {
+  /** A class, or an output of a regression. */
+  readonly label: string
+  /** Probability 0..1, or the value in the target's units. */
+  readonly value: number
+}
+
+export type NamedPrediction =
+  | { readonly name: string; readonly ok: true; readonly labels: readonly LabelledValue[] }
+  | { readonly name: string; readonly ok: false; readonly problem: string }
+
+/** Classes by falling probability; outputs of a regression in their own order. */
+export const labelOutputs = (
+  target: RunRecord['target'],
+  outputs: Float32Array,
+): LabelledValue[] => {
+  const names = target.kind === 'regression' ? target.outputs : target.classes
+  const labels = names.map((label, i) => ({ label, value: outputs[i] ?? Number.NaN }))
+  return target.kind === 'regression' ? labels : labels.sort((a, b) => b.value - a.value)
+}
+
+const isReadable = (input: Input): input is { readonly name: string } & SampleContent =>
+  'content' in input
+
+const predictBatch = async (
+  model: Model,
+  batch: readonly Input[],
+): Promise<readonly NamedPrediction[]> => {
+  const predictions = await model.predict(batch.filter(isReadable))
+  let next = 0
+  return batch.map((input): NamedPrediction => {
+    const { name } = input
+    if (!isReadable(input)) return { name, ok: false, problem: input.problem }
+    const prediction = predictions[next]
+    next += 1
+    if (prediction === undefined) return { name, ok: false, problem: 'no answer' }
+    return prediction.ok
+      ? { name, ok: true, labels: labelOutputs(model.run.target, prediction.outputs) }
+      : { name, ok: false, problem: prediction.reason }
+  })
+}
+
+/** Predictions in the order of the inputs; memory is bounded by the batches in flight. */
+export async function* predictInputs(
+  model: Model,
+  inputs: AsyncIterable<Input>,
+  signal?: AbortSignal,
+): AsyncGenerator<NamedPrediction> {
+  const { batchSize, parallelBatches } = model.extractor
+  const inFlight: Promise<readonly NamedPrediction[]>[] = []
+  let batch: Input[] = []
+  const send = (): void => {
+    const answer = predictBatch(model, batch)
+    // The rejection is seen when this batch's turn comes; until then it must not count as unhandled.
+    answer.catch(() => undefined)
+    inFlight.push(answer)
+    batch = []
+  }
+  for await (const input of inputs) {
+    assertNotAborted(signal)
+    batch.push(input)
+    if (batch.length === batchSize) send()
+    if (inFlight.length >= parallelBatches) yield* (await inFlight.shift()) ?? []
+  }
+  if (batch.length > 0) send()
+  for (const answer of inFlight) yield* await answer
+}
