@@ -10,8 +10,8 @@ import { attempt, type Check, type Finding, failed, ok } from './doctor-check.js
 const RACERS = 32
 
 const MEND_CONDITIONAL =
-  'Use a store that honours conditional writes (docs/stores.md); several writers could overwrite each other here.'
-const MEND_CONSISTENT = 'Use a store that shows what was written at once (docs/stores.md).'
+  'Use a store that honours conditional writes (AWS S3, SeaweedFS 4.44 or later): here several writers could overwrite each other.'
+const MEND_CONSISTENT = 'Use a store that shows at once what was written and removed.'
 const MEND_WRITABLE = 'Make the store writable for this user.'
 
 const textOf = (content: string): Uint8Array => new TextEncoder().encode(content)
@@ -44,7 +44,7 @@ const checkChecksum = async (store: Store, key: StoreKey): Promise<Finding> => {
     ? ok('SHA-256 and length are kept with the object')
     : failed(
         'SHA-256 or length of an object are not kept',
-        'Use a store that keeps object metadata (docs/stores.md).',
+        'Use a store that keeps the metadata of objects.',
       )
 }
 

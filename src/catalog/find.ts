@@ -3,13 +3,13 @@
 import { distance } from 'fastest-levenshtein'
 import { HeadstartError } from '../errors.js'
 import { type Sha256, shortId } from '../identity/hash.js'
+import { MIN_PREFIX_CHARACTERS } from '../model/find-run.js'
 import { isName, listNames, type NameKind } from '../store/names.js'
 import type { Store } from '../store/port.js'
 import { type CatalogKind, LAYOUT, listUnits } from './documents.js'
 import { readName } from './names.js'
 
-const ID_PREFIX_PATTERN = /^[0-9a-f]{6,64}$/
-const FULL_ID_CHARACTERS = 64
+const ID_PREFIX_PATTERN = new RegExp(`^[0-9a-f]{${MIN_PREFIX_CHARACTERS},64}$`)
 const MAX_NEAR = 5
 const MAX_CANDIDATES = 20
 
@@ -69,15 +69,17 @@ const notFound = async (
     .slice(0, MAX_NEAR)
   const { noun } = LAYOUT[kind]
   const how = nameKind === null ? 'an id' : 'a name, an id'
+  const shown = JSON.stringify(reference.slice(0, 120))
   return new HeadstartError(
     'NOT_FOUND',
-    `there is no ${noun} ${JSON.stringify(reference)}; give ${how} or the first 6 or more characters of an id`,
+    `there is no ${noun} ${shown}; give ${how} or the first ${MIN_PREFIX_CHARACTERS} or more characters of an id`,
     { details: near.map((name) => `near: ${name}`) },
   )
 }
 
 /**
- * What a reference means. A whole id comes before a name, a name before the beginning of an id.
+ * What a reference means; names come before ids. For a run to read, use findRun of src/model:
+ * this one also finds names that lead to nothing, so that they can be removed.
  *
  * @throws NOT_FOUND (details: near names); REQUEST_INVALID when ids of several objects begin so
  *   (details: the ids).
@@ -87,12 +89,10 @@ export const findReference = async (
   kind: CatalogKind,
   reference: string,
 ): Promise<Found> => {
-  const isId = ID_PREFIX_PATTERN.test(reference)
-  const isWholeId = isId && reference.length === FULL_ID_CHARACTERS
-  const found =
-    (isWholeId ? await findById(store, kind, reference) : null) ??
-    (await findByName(store, kind, reference)) ??
-    (isId ? await findById(store, kind, reference) : null)
+  const named = await findByName(store, kind, reference)
+  if (named !== null) return named
+  const prefix = reference.toLowerCase()
+  const found = ID_PREFIX_PATTERN.test(prefix) ? await findById(store, kind, prefix) : null
   if (found === null) throw await notFound(store, kind, reference)
   return found
 }

@@ -5,11 +5,12 @@ import type { BaseRecord } from '../extractor/base/load.js'
 import type { ExtractorSpec } from '../extractor/spec.js'
 import type { FeatureSet } from '../features/feature-set.js'
 import type { Sha256 } from '../identity/hash.js'
+import { findRun } from '../model/find-run.js'
 import type { RunRecord } from '../model/run-record.js'
 import type { Store } from '../store/port.js'
 import { type CatalogKind, type DocumentOf, LAYOUT, listUnits, loadDocument } from './documents.js'
 import { findId, nameKindOf } from './find.js'
-import { loadNames, type NameEntry } from './names.js'
+import { loadNames, type NameEntry, namesOf } from './names.js'
 import { loadExtractorSpec, loadReferences } from './references.js'
 
 interface Shown<K extends CatalogKind> {
@@ -19,7 +20,9 @@ interface Shown<K extends CatalogKind> {
   readonly bytes: number
 }
 
-const showDocument = async <K extends CatalogKind>(
+type FoundByCatalog = Exclude<CatalogKind, 'run'>
+
+const showDocument = async <K extends FoundByCatalog>(
   store: Store,
   kind: K,
   reference: string,
@@ -45,8 +48,10 @@ export interface ShownRun {
 
 /** @throws NOT_FOUND, REQUEST_INVALID, STORE_CORRUPT; so do all functions of this file. */
 export const showRun = async (store: Store, reference: string): Promise<ShownRun> => {
-  const { document, names, bytes } = await showDocument(store, 'run', reference)
-  return { run: document, names: textsOf(names), bytes }
+  const run = await findRun(store, reference)
+  const [unit] = await listUnits(store, 'run', run.runId)
+  const { entries } = await loadNames(store, ['run'])
+  return { run, names: namesOf(entries, run.runId), bytes: unit?.bytes ?? 0 }
 }
 
 export interface ShownDataset {

@@ -2,7 +2,7 @@
 // Entry of the command line: commands, and what a failure prints. Exit codes: 0 done, 1 the work
 // failed, 2 the request was wrong, 130 interrupted.
 import { Command, CommanderError } from 'commander'
-import { HeadstartError, messageOf } from '../errors.js'
+import { type ErrorCode, HeadstartError, messageOf } from '../errors.js'
 import { VERSION } from '../version.js'
 import { addBaseCommand } from './commands/base.js'
 import { addDatasetCommand } from './commands/dataset.js'
@@ -46,11 +46,17 @@ Environment:
   return program
 }
 
-const exitCodeOf = (error: HeadstartError): number => {
-  if (error.code === 'INTERRUPTED') return EXIT_CODES.interrupted
-  return error.httpStatus >= 400 && error.httpStatus < 499
-    ? EXIT_CODES.wrongRequest
-    : EXIT_CODES.failed
+/** Found only by doing the work: the request itself was well formed. */
+const FOUND_WHILE_WORKING: ReadonlySet<ErrorCode> = new Set([
+  'DATASET_QUARANTINE_EXCEEDED',
+  'FEATURES_MISMATCH',
+  'HEAD_DIVERGED',
+])
+
+const exitCodeOf = ({ code, httpStatus, retryable }: HeadstartError): number => {
+  if (code === 'INTERRUPTED') return EXIT_CODES.interrupted
+  const workFailed = httpStatus >= 500 || retryable || FOUND_WHILE_WORKING.has(code)
+  return workFailed ? EXIT_CODES.failed : EXIT_CODES.wrongRequest
 }
 
 const describeFailure = (error: unknown, debug: boolean): string => {

@@ -22,7 +22,7 @@ export const planShards = (
   sortedKeys: readonly Sha256[],
   shardRows: number = DEFAULT_SHARD_ROWS,
 ): readonly (readonly Sha256[])[] => {
-  if (!Number.isInteger(Math.log2(shardRows)) || shardRows > 2 ** 20)
+  if (shardRows < 1 || shardRows > 2 ** 20 || !Number.isInteger(Math.log2(shardRows)))
     throw new RangeError(`shardRows must be a power of two up to 2^20, not ${shardRows}`)
   const shards: Sha256[][] = []
   let current: Sha256[] = []

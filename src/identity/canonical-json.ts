@@ -1,5 +1,6 @@
 // Owns canonical JSON (RFC 8785, JSON Canonicalization Scheme): one text for one value.
-// Refuses what JSON cannot hold: undefined, NaN, infinities, functions, lone surrogates.
+// Refuses what JSON cannot hold: undefined, NaN, infinities, functions, lone surrogates, holes in
+// arrays, and objects such as Date, Map and typed arrays.
 
 export type JsonValue =
   | null
@@ -28,7 +29,10 @@ export const canonicalJson = (value: JsonValue): string => {
     return JSON.stringify(value)
   }
   if (typeof value !== 'object') throw new TypeError(`canonical JSON: ${typeof value} is no JSON`)
-  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item)).join(',')}]`
+  // Array.from visits holes, map does not.
+  if (Array.isArray(value)) return `[${Array.from(value, (item) => canonicalJson(item)).join(',')}]`
+  if (Object.prototype.toString.call(value) !== '[object Object]')
+    throw new TypeError('canonical JSON: an object that is no plain one')
   const object = value as { readonly [key: string]: JsonValue }
   const members = Object.keys(object)
     .sort()

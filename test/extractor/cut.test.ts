@@ -116,6 +116,31 @@ describe('a cut computes what the layers before it compute by hand', () => {
     }
   })
 
+  it('cuts a Sequential that was never built', async () => {
+    const model = await loadBase('sequentialMiddle')
+    expect(model.built).toBe(false)
+    expect(cutLayersModel(tf, model, 'body').outputs[0]?.shape).toEqual([null, 8, 8, 6])
+    freeWeights(model)
+  })
+
+  it('takes no name that a layer of the base has', async () => {
+    const x = layers.input({ shape: [2] })
+    const made = layers.model({ inputs: x, outputs: x }).name
+    // The names that TF.js would make up next.
+    const [first, second] = [1, 2].map((n) => made.replace(/\d+$/, (d) => String(Number(d) + n)))
+    const nested = (name: string | undefined) =>
+      layers.sequential({
+        ...(name === undefined ? {} : { name }),
+        layers: [layers.layers.dense({ units: 2, inputShape: [2], name: `${name}_dense` })],
+      }) as Layer
+    const stack = [nested(first), nested(second), nested('target')]
+    const y = stack.reduce((value, layer) => layer.apply(value) as layers.SymbolicTensor, x)
+    const model = layers.model({ inputs: x, outputs: y, name: 'base' })
+    const cut = cutLayersModel(tf, model, 'target/target_dense')
+    expect(cut.layers.slice(1).map(({ name }) => name)).toEqual([first, second, 'target'])
+    freeWeights(model)
+  })
+
   it('names the path that does not exist', async () => {
     const model = await loadBase('flat')
     expect(() => cutLayersModel(tf, model, 'conv/x')).toThrow(/conv\/x/)

@@ -17,8 +17,17 @@ interface LayerNode {
 
 const isModel = (layer: Layer): layer is Layer & LayersModel => 'layers' in layer
 
-/** The layer's node that belongs to this model: a shared layer has one for each place of use. */
+/** A Sequential knows its nodes only once it is built, which loading it does not do. No new weights. */
+const assureBuilt = (model: LayersModel): void => {
+  if (!model.built) model.build(model.inputs[0]?.shape ?? [])
+}
+
+/**
+ * The layer's node that belongs to this model: a shared layer has one for each place of use. None
+ * does where a nested model opens a Sequential; its first node is the model itself.
+ */
 const nodeOf = (model: LayersModel, layer: Layer): LayerNode | undefined => {
+  assureBuilt(model)
   const { containerNodes } = model as unknown as Container
   const nodes = layer.inboundNodes as unknown as LayerNode[]
   const index = nodes.findIndex((_, i) => containerNodes.has(`${layer.name}_ib-${i}`))
@@ -57,6 +66,10 @@ export const listLayerCuts = (model: LayersModel): CutPoint[] => {
   return cuts
 }
 
+/**
+ * Each model along the way is replaced by one that ends at the cut. It keeps its name: one that
+ * TF.js makes up (model1, ...) may be that of another layer.
+ */
 const cutChain = (
   tf: Tfjs,
   model: LayersModel,
@@ -64,14 +77,12 @@ const cutChain = (
 ): LayersModel => {
   const [layer, ...rest] = chain
   const [next, ...after] = rest
-  if (next === undefined)
-    return tf.layers.model({ inputs: model.inputs, outputs: outputOf(model, layer) })
+  const { inputs, name } = model
+  if (next === undefined) return tf.layers.model({ inputs, name, outputs: outputOf(model, layer) })
   const inner = cutChain(tf, layer as Layer & LayersModel, [next, ...after])
   const feeding = nodeOf(model, layer)?.inputTensors ?? []
-  // The nested model is the first thing in the outer one: its own inputs are the inputs.
-  if (feeding.length === 0) return inner
   const output = inner.apply(feeding.length === 1 ? (feeding[0] as SymbolicTensor) : feeding)
-  return tf.layers.model({ inputs: model.inputs, outputs: output as SymbolicTensor })
+  return tf.layers.model({ inputs, name, outputs: output as SymbolicTensor })
 }
 
 /**

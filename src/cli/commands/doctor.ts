@@ -1,0 +1,51 @@
+// Owns `headstart doctor`: one line a check, and how to mend what is wrong.
+import type { Command } from 'commander'
+import { type Diagnosis, runDoctor } from '../../catalog/doctor.js'
+import type { Check } from '../../catalog/doctor-check.js'
+import { type CommonOptions, EXIT_CODES, type Report, runCommand } from '../context.js'
+import { addCommonOptions } from '../options.js'
+import { table } from '../tables.js'
+
+const LABELS: Readonly<Record<Check['status'], string>> = {
+  ok: 'ok',
+  warning: 'WARNING',
+  failed: 'FAILED',
+}
+
+const describe = ({ checks, healthy }: Diagnosis): string => {
+  const rows = checks.map(({ name, status, seen }) => [LABELS[status], name, seen])
+  const mends = checks.flatMap(({ name, mend }) => (mend === null ? [] : [`${name}: ${mend}`]))
+  const summary = healthy
+    ? 'Nothing failed.'
+    : `${checks.filter(({ status }) => status === 'failed').length} of ${checks.length} checks failed.`
+  return [table(rows), '', ...mends, summary].join('\n')
+}
+
+export const addDoctorCommand = (program: Command): void => {
+  addCommonOptions(
+    program
+      .command('doctor')
+      .description('check this machine and the store: engines, writes, races, disk space'),
+  )
+    .addHelpText(
+      'after',
+      `
+The exit code is 0 when nothing failed, else 1.
+
+Examples:
+  headstart doctor
+  headstart doctor --store s3://bucket/prefix --json`,
+    )
+    .action((options: CommonOptions) =>
+      runCommand(options, async ({ workspace }): Promise<Report> => {
+        const { store, hashCacheDir, checkpointDir } = workspace
+        const folders = [
+          { name: 'cache folder', path: hashCacheDir },
+          { name: 'checkpoint folder', path: checkpointDir },
+        ]
+        const diagnosis = await runDoctor({ store, folders })
+        const exitCode = diagnosis.healthy ? EXIT_CODES.done : EXIT_CODES.failed
+        return { json: diagnosis, text: describe(diagnosis), exitCode }
+      }),
+    )
+}
