@@ -49,8 +49,8 @@ const parseOptions = () => {
   const text = (value) => ({ type: 'string', default: value })
   const { values } = parseArgs({
     options: {
-      train: text('20'),
-      validation: text('20'),
+      train: text('16'),
+      validation: text('16'),
       epochs: text('4'),
       batch: text('8'),
       'learning-rate': text('0.001'),
@@ -112,7 +112,6 @@ const runBoth = async (options, workspace, images) => {
     },
     onEpoch: ({ epoch, train }) => say(`  epoch ${epoch}: loss ${train.loss.toFixed(3)}`),
   })
-  const drift = measureDrift(before, await storedWeights(tf, store, baseId))
 
   say(`joint training on ${info.engine} (${info.device})`)
   const opened = await indexDataset({
@@ -147,6 +146,12 @@ const runBoth = async (options, workspace, images) => {
       say(`  epoch ${epoch}: loss ${loss.toFixed(3)}, ${seconds.toFixed(1)} s`),
   })
   await opened.reader.close()
+  // Of the same tensors: those up to the cut.
+  const after = await storedWeights(tf, store, baseId)
+  const drift = measureDrift(
+    new Map(joint.weightNames.map((name) => [name, before.get(name)])),
+    after,
+  )
   const countOf = (split) => dataset.samples.filter((sample) => sample.split === split).length
   return {
     images: { train: countOf('train'), validation: countOf('validation') },
@@ -165,9 +170,11 @@ const runBoth = async (options, workspace, images) => {
 }
 
 const pair = ({ loss, accuracy }) => `${loss.toFixed(3)} / ${accuracy.toFixed(3)}`
-const percent = (value) => (value === 0 ? '0' : `${(100 * value).toPrecision(2)} %`)
+const percent = (value) => `${(100 * value).toPrecision(2)} %`
 const moved = ({ tensors, changed, meanRelativeChange, maxRelativeChange }) =>
-  `${changed} of ${tensors} changed, by ${percent(meanRelativeChange)} (at most ${percent(maxRelativeChange)})`
+  changed === 0
+    ? `0 of ${tensors} changed`
+    : `${changed} of ${tensors} changed: mean ${percent(meanRelativeChange)}, max ${percent(maxRelativeChange)}`
 
 const describe = ({ images, classes, head, engine, joint, twoStages }) => {
   const sides = [joint, twoStages]

@@ -30,6 +30,8 @@ const buildJoint = async (tf, { base, cut, classes, head, seed }) => {
     inputs: frozen.inputs,
     outputs: dense.apply(frozen.outputs[0]),
   })
+  const trained = joint.trainableWeights.map(({ originalName }) => originalName)
+  if (trained.length !== 2) throw new Error(`more than the head is trained: ${trained}`)
   const [kernel] = dense.getWeights()
   // The same draw as that of the first weight of a head.
   const drawn = glorotUniform(kernel.shape, createRandom(seed, 'weight', 0))
@@ -106,10 +108,10 @@ export const trainJoint = async ({ tf, base, cut, data, head, seed, onEpoch }) =
     onEpoch?.({ epoch, ...epochs.at(-1) })
   }
   const result = {
-    trainableWeights: joint.trainableWeights.map(({ originalName }) => originalName),
+    weightNames: [...before.keys()],
     epochs,
     drift: measureDrift(before, readWeights(frozen)),
-    evaluate: epochs.length === 0 ? null : await evaluate(tf, joint, data, train, batchSize),
+    evaluate: await evaluate(tf, joint, data, train, batchSize),
     validation:
       validation.length === 0 ? null : await evaluate(tf, joint, data, validation, batchSize),
   }

@@ -5,10 +5,17 @@ import { Command, CommanderError } from 'commander'
 import { type ErrorCode, HeadstartError, messageOf } from '../errors.js'
 import { VERSION } from '../version.js'
 import { addBaseCommand } from './commands/base.js'
+import { addBasesCommand } from './commands/bases.js'
 import { addDatasetCommand } from './commands/dataset.js'
+import { addDatasetsCommand } from './commands/datasets.js'
+import { addDoctorCommand } from './commands/doctor.js'
+import { addExportCommand } from './commands/export.js'
 import { addExtractCommand } from './commands/extract.js'
+import { addFeaturesCommand } from './commands/features.js'
+import { addGcCommand } from './commands/gc.js'
 import { addPredictCommand } from './commands/predict.js'
 import { addRunCommand } from './commands/run.js'
+import { addRunsCommand } from './commands/runs.js'
 import { addTrainCommand } from './commands/train.js'
 import { addVerifyCommand } from './commands/verify.js'
 import { EXIT_CODES } from './context.js'
@@ -41,6 +48,13 @@ Environment:
     addTrainCommand,
     addPredictCommand,
     addVerifyCommand,
+    addExportCommand,
+    addRunsCommand,
+    addDatasetsCommand,
+    addBasesCommand,
+    addFeaturesCommand,
+    addGcCommand,
+    addDoctorCommand,
   ]
   for (const add of commands) add(program)
   return program

@@ -3,8 +3,9 @@
 import { HeadstartError, isHeadstartError } from '../errors.js'
 import type { Extractor } from '../extractor/extractor.js'
 import { type ExtractorSpec, extractorIdOfSpec, extractorKey } from '../extractor/spec.js'
-import { DEFAULT_SHARD_ROWS, planShards } from '../features/chunk.js'
+import { planShards, shardRowsOf } from '../features/chunk.js'
 import { type FeatureSet, saveFeatureSet } from '../features/feature-set.js'
+import { widthOf } from '../features/shard.js'
 import { shardStoreKey } from '../features/shard-name.js'
 import { canonicalJson } from '../identity/canonical-json.js'
 import type { Sha256 } from '../identity/hash.js'
@@ -152,7 +153,10 @@ export const extract = async (request: ExtractionRequest): Promise<ExtractionRes
   const certified = new Map<string, Certified>()
   const missing: Missing[] = []
   const counted = { done: 0, computed: 0 }
-  const planned = planShards(keys, request.shardRows ?? DEFAULT_SHARD_ROWS).map((shardKeys) => ({
+  const planned = planShards(
+    keys,
+    request.shardRows ?? shardRowsOf(widthOf(spec.featureShape)),
+  ).map((shardKeys) => ({
     keys: shardKeys,
     storeKey: shardStoreKey(extractorId, shardKeys),
   }))

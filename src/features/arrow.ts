@@ -1,6 +1,7 @@
 // Owns the Arrow IPC file of a shard. Parses only bytes whose hash and length were checked before.
 import {
   type Data,
+  DataType,
   Field,
   FixedSizeBinary,
   FixedSizeList,
@@ -96,9 +97,13 @@ export const decodeShard = (bytes: Uint8Array): Shard => {
   const keyData = batch?.getChild('key')?.data[0]
   const listData = batch?.getChild('features')?.data[0]
   const itemData = listData?.children[0]
-  if (table.batches.length !== 1 || !keyData || !itemData) return fail('its columns are missing')
+  if (table.batches.length !== 1 || !keyData || !listData || !itemData)
+    return fail('its columns are missing')
   const keyBytes: unknown = keyData.values
   const values: unknown = itemData.values
+  const { type: listType } = listData
+  if (!DataType.isFixedSizeList(listType) || listType.listSize !== width)
+    return fail(`its features are not lists of ${width}`)
   if (!(keyBytes instanceof Uint8Array) || keyBytes.length < rows * KEY_BYTES)
     return fail('its keys are not 32 bytes each')
   if (!(values instanceof Float32Array) || values.length < rows * width)

@@ -5,6 +5,15 @@ import type { Sha256 } from '../identity/hash.js'
 /** Target rows of a shard; 2048 x 1280 float32 are 10 MB. */
 export const DEFAULT_SHARD_ROWS = 2048
 
+/** Wide features (a cut without pooling) get fewer rows a shard: it has to fit in memory eight times over. */
+const TARGET_SHARD_BYTES = 16 * 2 ** 20
+
+/** Target rows of a shard for features of this width: the power of two that keeps it near 16 MiB at most. */
+export const shardRowsOf = (width: number): number => {
+  const fitting = Math.floor(Math.log2(TARGET_SHARD_BYTES / (4 * width)))
+  return Math.min(DEFAULT_SHARD_ROWS, 2 ** Math.max(0, fitting))
+}
+
 /** A shard ends at this multiple of the target at the latest. */
 const MAX_SHARD_FACTOR = 8
 
