@@ -40,6 +40,11 @@ export const ERROR_CATALOGUE = {
     'Choose another name, or pass --replace to point it to the new one.',
     409,
   ),
+  IN_USE: entry(
+    'Something else needs the object that is to be removed.',
+    'Remove what needs it first, or pass --force.',
+    409,
+  ),
   INPUT_MISSING: entry(
     'A file or folder that was given does not exist or cannot be read.',
     'Check the path and its permissions.',

@@ -65,7 +65,7 @@ const damageOf = ({ damaged }: References): string[] =>
 const assertUnneeded = (kind: CatalogKind, id: Sha256, users: readonly string[]): void => {
   if (users.length === 0) return
   throw new HeadstartError(
-    'REQUEST_INVALID',
+    'IN_USE',
     `the ${LAYOUT[kind].noun} ${shortId(id)} is needed; --force removes it all the same`,
     { details: users },
   )
@@ -77,7 +77,7 @@ export const removeRun = async (store: Store, reference: string): Promise<Remova
   return removeUnit(store, 'run', id)
 }
 
-/** @throws REQUEST_INVALID when a run was trained on it. */
+/** @throws IN_USE when a run was trained on it. */
 export const removeDataset = async (
   store: Store,
   reference: string,
@@ -94,7 +94,7 @@ export const removeDataset = async (
   return removeUnit(store, 'dataset', id)
 }
 
-/** @throws REQUEST_INVALID when a run or a feature set needs it. */
+/** @throws IN_USE when a run or a feature set needs it. */
 export const removeBase = async (
   store: Store,
   reference: string,
@@ -145,7 +145,7 @@ const loadSetToRemove = async (store: Store, found: Found): Promise<FeatureSet |
  * Removes the certificate, then the shards that no other feature set names. An extraction that is
  * using one of them computes it again.
  *
- * @throws REQUEST_INVALID when a run was trained on it: that run could not be verified any more.
+ * @throws IN_USE when a run was trained on it: that run could not be verified any more.
  */
 export const removeFeatureSet = async (
   store: Store,

@@ -1,6 +1,6 @@
 // Owns the main job: extract what is missing, train, prove parity, publish.
 import { HeadstartError } from '../errors.js'
-import type { SplitMetrics } from '../head/types.js'
+import { scoreOf } from '../head/metrics.js'
 import { checkParity } from '../model/parity.js'
 import type { Parity, RunRecord } from '../model/run-record.js'
 import { setName } from '../store/names.js'
@@ -50,26 +50,10 @@ export interface ExperimentResult {
   readonly seconds: { readonly extract: number; readonly train: number; readonly total: number }
 }
 
-/** One number to compare runs by: accuracy, macro F1 for multi-label, R2 for regression. */
-export const scoreOfMetrics = (metrics: SplitMetrics): number => {
-  switch (metrics.kind) {
-    case 'single':
-      return metrics.accuracy
-    case 'multi':
-      return metrics.macroF1
-    case 'regression':
-      return metrics.r2
-    default: {
-      const unknown: never = metrics
-      return unknown
-    }
-  }
-}
-
 const bestOf = (runs: readonly RunResult[]): RunRecord => {
   const score = ({ run }: RunResult): number => {
     const metrics = run.metrics.validation ?? run.metrics.train
-    return metrics === undefined ? Number.NEGATIVE_INFINITY : scoreOfMetrics(metrics)
+    return metrics === undefined ? Number.NEGATIVE_INFINITY : scoreOf(metrics)
   }
   const [first, ...others] = runs
   if (first === undefined) throw new HeadstartError('REQUEST_INVALID', 'there is no head to train')

@@ -2,6 +2,7 @@
 // that exists. Nothing is published that did not pass.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { saveDataset } from '../dataset/save.js'
 import type { OpenDataset } from '../dataset/types.js'
 import { extractorIdOfSpec } from '../extractor/spec.js'
 import { fileCheckpoint } from '../head/checkpoint-file.js'
@@ -117,6 +118,8 @@ export const trainRun = async (request: RunRequest): Promise<RunResult> => {
   predictor.close()
   const parity = await request.proveParity()
   const artifacts = await saveHead(workspace.store, runId, trained.artifacts)
+  // Again: garbage collection may have taken a dataset that nothing referred to so far.
+  await saveDataset(workspace.store, opened.dataset)
   const run = describeRun(request, runId, trained, { parity, artifacts, seconds })
   const published = await publishRun(workspace.store, run)
   await checkpoint.clear()

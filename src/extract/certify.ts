@@ -8,6 +8,7 @@ import {
   loadFeatureSet,
 } from '../features/feature-set.js'
 import type { Quarantined } from '../features/shard.js'
+import { assertShardIdentity } from '../features/shard-check.js'
 import { type Sha256, sha256 } from '../identity/hash.js'
 import type { Store } from '../store/port.js'
 import type { ShardBuilder } from './shard-builder.js'
@@ -62,14 +63,14 @@ export const certifyExisting = async (
   try {
     const bytes = await target.store.get(storeKey)
     if (bytes === null) return null
-    const { keys, metadata } = decodeShard(bytes)
-    const { quarantine } = metadata
+    const shard = decodeShard(bytes)
+    assertShardIdentity(storeKey, shard)
     return {
       key: storeKey,
-      rows: keys.length,
+      rows: shard.keys.length,
       bytes: bytes.length,
       sha256: sha256(bytes),
-      quarantine,
+      quarantine: shard.metadata.quarantine,
     }
   } catch (error) {
     if (!isHeadstartError(error, 'STORE_CORRUPT') && !isHeadstartError(error, 'FEATURES_CORRUPT'))
@@ -91,7 +92,8 @@ export const commit = async (
   try {
     await target.store.putIfAbsent(storeKey, bytes)
   } catch (error) {
-    if (!isHeadstartError(error, 'STORE_CONFLICT')) throw error
+    if (!isHeadstartError(error, 'STORE_CONFLICT') && !isHeadstartError(error, 'STORE_CORRUPT'))
+      throw error
     const existing = await certifyExisting(target, storeKey)
     if (existing !== null) return existing
     await target.store.putIfAbsent(storeKey, bytes)

@@ -2,6 +2,7 @@
 // its key range, so that adding one image computes one image.
 import { isHeadstartError } from '../errors.js'
 import { decodeShard } from '../features/arrow.js'
+import { assertShardIdentity } from '../features/shard-check.js'
 import { parseShardStoreKey, type ShardName, shardPrefix } from '../features/shard-name.js'
 import type { Sha256 } from '../identity/hash.js'
 import type { Store, StoreKey } from '../store/port.js'
@@ -50,7 +51,9 @@ export const copyRows = async (
       const bytes = await store.get(key)
       if (bytes === null) continue
       const before = builder.remaining
-      const { metadata, keys: rowKeys, values } = decodeShard(bytes)
+      const shard = decodeShard(bytes)
+      assertShardIdentity(key, shard)
+      const { metadata, keys: rowKeys, values } = shard
       const width = rowKeys.length === 0 ? 0 : values.length / rowKeys.length
       rowKeys.forEach((rowKey, row) => {
         builder.setRow(rowKey, values.subarray(row * width, (row + 1) * width), 'copied')

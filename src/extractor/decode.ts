@@ -61,6 +61,16 @@ const augmented = async (
   return { image, contrast: draw.contrast }
 }
 
+/** sharp would take the background's luminance for a gray image, and lay it on that. */
+const needsRgbFirst = async (
+  content: Uint8Array,
+  [r, g, b]: ImageInput['background'],
+): Promise<boolean> => {
+  if (r === g && g === b) return false
+  const { space } = await open(content).metadata()
+  return space === 'b-w' || space === 'grey16'
+}
+
 /**
  * Decodes one image: first frame, EXIF orientation applied, alpha flattened, sRGB, resized.
  *
@@ -85,6 +95,7 @@ export const decodeImage = async (
       view.kind === 'plain'
         ? { image: open(content), contrast: 1 }
         : await augmented(content, key, view)
+    if (await needsRgbFirst(content, input.background)) image.pipelineColourspace('srgb')
     image.flatten({ background }).toColourspace('srgb').resize({
       width,
       height,

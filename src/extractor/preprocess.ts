@@ -76,8 +76,14 @@ const affineOf = (preprocess: Preprocess): Affine => {
       offset: [-m0 / s0, -m1 / s1, -m2 / s2],
     }
   }
-  const preset = RANGE_PRESETS[preprocess.range ?? '0..1']
-  return { channels: preset.channels, scale: [...preset.scale], offset: [...preset.offset] }
+  const { channels, scale: factors, offset: terms } = RANGE_PRESETS[preprocess.range ?? '0..1']
+  // In the other order each colour keeps the numbers that the preset has for it.
+  const reverse = preprocess.channels !== undefined && preprocess.channels !== channels
+  const [a, b, c] = factors
+  const [p, q, r] = terms
+  return reverse
+    ? { channels, scale: [c, b, a], offset: [r, q, p] }
+    : { channels, scale: [a, b, c], offset: [p, q, r] }
 }
 
 /** The complete image input for a size of [height, width]. */

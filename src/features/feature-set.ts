@@ -7,6 +7,7 @@ import { type Sha256, sha256 } from '../identity/hash.js'
 import type { Store, StoreKey } from '../store/port.js'
 import { decodeShard } from './arrow.js'
 import { quarantinedSchema, type Shard, sha256Schema, widthOf } from './shard.js'
+import { assertShardIdentity } from './shard-check.js'
 
 export const featureSetSchema = z.strictObject({
   version: z.literal(1),
@@ -74,7 +75,9 @@ export const loadShard = async (store: Store, shard: FeatureSetShard): Promise<S
   if (bytes === null) throw corrupt('is missing')
   if (bytes.length !== shard.bytes || sha256(bytes) !== shard.sha256)
     throw corrupt('is not the one that its feature set names')
-  return decodeShard(bytes)
+  const decoded = decodeShard(bytes)
+  assertShardIdentity(shard.key, decoded)
+  return decoded
 }
 
 export interface FeatureBlock {

@@ -4,11 +4,13 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { io } from '@tensorflow/tfjs-core'
 import { type LayersModel, loadLayersModel, type SymbolicTensor } from '@tensorflow/tfjs-layers'
-import { MODEL_JSON, readBaseSource } from '../extractor/base/read-source.js'
+import { readBaseSource } from '../extractor/base/read-source.js'
 import { VERSION } from '../version.js'
 import { ensureHeadBackend } from './backend.js'
 import { predictBatch } from './predict-head.js'
 import type { HeadArtifacts } from './types.js'
+
+const MODEL_JSON = 'model.json'
 
 /** Small enough for hosts and caches that bound the size of one file. */
 export const MAX_WEIGHT_FILE_BYTES = 64 * 2 ** 20

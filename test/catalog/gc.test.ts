@@ -1,14 +1,24 @@
 // Collecting garbage of a real store: what goes, what stays, and that work goes on afterwards.
 import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { collectGarbage, DEFAULT_GRACE_MS } from '../../src/catalog/gc.js'
 import { removeRun } from '../../src/catalog/remove.js'
+import type { ExperimentResult } from '../../src/experiment/run.js'
 import { removeName, setName } from '../../src/store/names.js'
 import type { Store } from '../../src/store/port.js'
 import { writeTinyBase } from '../support/tiny-base.js'
 import { writeTinyImages } from '../support/tiny-images.js'
-import { failureOf, install, keysOf, nameBase, nameDataset, runTiny } from './support.js'
+import {
+  copyOf,
+  failureOf,
+  type Installation,
+  install,
+  keysOf,
+  nameBase,
+  nameDataset,
+  runTiny,
+} from './support.js'
 
 /** Two days after now: everything that the test wrote is old. */
 const later = (): number => Date.now() + 2 * DEFAULT_GRACE_MS
@@ -16,12 +26,19 @@ const later = (): number => Date.now() + 2 * DEFAULT_GRACE_MS
 const collect = (store: Store, dryRun = false) =>
   collectGarbage({ store, dryRun, graceMs: DEFAULT_GRACE_MS, now: later() })
 
+let trained: Installation
+let result: ExperimentResult
+beforeAll(async () => {
+  trained = await install()
+  result = await runTiny(trained)
+})
+
 describe('gc', () => {
   it('takes nothing from a store in use, and superseded shards once the set is gone', async () => {
-    const place = await install()
+    const place = await copyOf(trained)
     const { store, folder } = place
+    const first = result
     await nameBase(place, 'tiny')
-    const first = await runTiny(place)
     await writeTinyImages(join(folder, 'images'), 2, 100)
     const second = await runTiny(place)
     const before = await keysOf(store)
@@ -66,9 +83,9 @@ describe('gc', () => {
   })
 
   it('takes bases, extractors, half-published runs and leftovers of doctor', async () => {
-    const place = await install()
+    const place = await copyOf(trained)
     const { store, folder } = place
-    const { best, featureSet } = await runTiny(place)
+    const { best, featureSet } = result
     await writeTinyBase(join(folder, 'other'), 1)
     const { baseId: unused } = await nameBase(place, 'other', 'other')
     await removeName(store, 'base', 'other')
@@ -99,9 +116,8 @@ describe('gc', () => {
   })
 
   it('deletes nothing while a feature set cannot be read', async () => {
-    const place = await install()
-    const { store, folder } = place
-    const { featureSet } = await runTiny(place)
+    const { store, folder } = await copyOf(trained)
+    const { featureSet } = result
     await store.putIfAbsent('doctor/1234/race', Buffer.from('killed'))
     const key = `feature-sets/${featureSet.id}.json`
     await appendFile(join(folder, '.headstart/store', key), ' ')
@@ -113,9 +129,8 @@ describe('gc', () => {
   })
 
   it('keeps all bases while an extractor that is needed does not say which is its own', async () => {
-    const place = await install()
-    const { store } = place
-    const { best, featureSet } = await runTiny(place)
+    const { store } = await copyOf(trained)
+    const { best, featureSet } = result
     await removeRun(store, best)
     for (const key of await keysOf(store, 'extractors/')) await store.delete(key)
     const report = await collect(store)

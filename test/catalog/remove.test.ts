@@ -1,5 +1,5 @@
 // Removing one object: what publishes it first, never what something else needs, unless forced.
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import {
   planShardRemoval,
   removeBase,
@@ -7,12 +7,22 @@ import {
   removeFeatureSet,
   removeRun,
 } from '../../src/catalog/remove.js'
+import type { ExperimentResult } from '../../src/experiment/run.js'
 import type { FeatureSet } from '../../src/features/feature-set.js'
 import { shortId } from '../../src/identity/hash.js'
 import { listNames, setName } from '../../src/store/names.js'
 import type { Store } from '../../src/store/port.js'
 import { writeTinyImages } from '../support/tiny-images.js'
-import { failureOf, install, keysOf, nameBase, nameDataset, runTiny } from './support.js'
+import {
+  copyOf,
+  failureOf,
+  type Installation,
+  install,
+  keysOf,
+  nameBase,
+  nameDataset,
+  runTiny,
+} from './support.js'
 
 /** The store, noting the order of deletions; `failAfter` of them, the rest fail. */
 const watching = (store: Store, failAfter = Number.POSITIVE_INFINITY) => {
@@ -28,11 +38,17 @@ const watching = (store: Store, failAfter = Number.POSITIVE_INFINITY) => {
   return { watched, deleted }
 }
 
+let trained: Installation
+let result: ExperimentResult
+beforeAll(async () => {
+  trained = await install()
+  result = await runTiny(trained, { name: 'first' })
+})
+
 describe('removing a run', () => {
   it('takes run.json first, then its files and its names, and nothing else', async () => {
-    const place = await install()
+    const place = await copyOf(trained)
     const { store } = place
-    const kept = await runTiny(place, { name: 'kept' })
     const gone = await runTiny(place, { name: 'gone', seed: 2 })
     await setName(store, 'run', 'alias', { runId: gone.best })
     const before = await keysOf(store)
@@ -42,37 +58,36 @@ describe('removing a run', () => {
     expect(removal).toMatchObject({ kind: 'run', id: gone.best, names: ['alias', 'gone'] })
     expect(await keysOf(store)).toEqual(before.filter((key) => !deleted.includes(key)))
     expect(await keysOf(store, `runs/${gone.best}`)).toEqual([])
-    expect((await keysOf(store, `runs/${kept.best}`)).length).toBe(removal.objects)
-    expect(await listNames(store, 'run')).toEqual(['kept'])
+    expect((await keysOf(store, `runs/${result.best}`)).length).toBe(removal.objects)
+    expect(await listNames(store, 'run')).toEqual(['first'])
   })
 
   it('can be finished after it was cut short', async () => {
-    const place = await install()
-    const { store } = place
-    const { best } = await runTiny(place, { name: 'gone' })
-    await expect(removeRun(watching(store, 1).watched, 'gone')).rejects.toThrow('power')
+    const { store } = await copyOf(trained)
+    const { best } = result
+    await expect(removeRun(watching(store, 1).watched, 'first')).rejects.toThrow('power')
     expect(await keysOf(store, `runs/${best}/head`)).not.toEqual([])
-    const removal = await removeRun(store, 'gone')
-    expect(removal.names).toEqual(['gone'])
+    const removal = await removeRun(store, 'first')
+    expect(removal.names).toEqual(['first'])
     expect(await keysOf(store, `runs/${best}`)).toEqual([])
   })
 })
 
 describe('removing what a run needs', () => {
   it('is refused, naming the run, until the run is gone', async () => {
-    const place = await install()
+    const place = await copyOf(trained)
     const { store } = place
+    const { best, featureSet } = result
     const { baseId } = await nameBase(place, 'tiny')
     const datasetId = await nameDataset(place, 'colours')
-    const { best, featureSet } = await runTiny(place)
     const before = await keysOf(store)
-    for (const refused of [
-      removeDataset(store, 'colours'),
-      removeBase(store, 'tiny'),
-      removeFeatureSet(store, featureSet.id),
+    for (const remove of [
+      () => removeDataset(store, 'colours'),
+      () => removeBase(store, 'tiny'),
+      () => removeFeatureSet(store, featureSet.id),
     ]) {
-      const error = await failureOf(refused)
-      expect(error.code).toBe('REQUEST_INVALID')
+      const error = await failureOf(remove())
+      expect(error.code).toBe('IN_USE')
       expect(error.message).toContain('--force')
       expect(error.details[0]).toContain(`the run ${shortId(best)}`)
     }
@@ -90,21 +105,23 @@ describe('removing what a run needs', () => {
   })
 
   it('is done when it is forced', async () => {
-    const place = await install()
+    const place = await copyOf(trained)
     const { store } = place
+    const { featureSet } = result
     await nameBase(place, 'tiny')
-    const { featureSet } = await runTiny(place, { name: 'kept' })
     await removeFeatureSet(store, shortId(featureSet.id), { force: true })
     await removeBase(store, 'tiny', { force: true })
     expect(await keysOf(store, 'bases/')).toEqual([])
     expect(await keysOf(store, 'features/')).toEqual([])
-    expect(await listNames(store, 'run')).toEqual(['kept'])
+    expect(await listNames(store, 'run')).toEqual(['first'])
   })
 
   it('is refused while a document that may need it cannot be read', async () => {
-    const place = await install()
+    const place = await copyOf(trained)
     const { store } = place
     await nameBase(place, 'tiny')
+    await removeRun(store, 'first')
+    await removeFeatureSet(store, result.featureSet.id)
     const key = `runs/${'a'.repeat(64)}/run.json`
     await store.putIfAbsent(key, Buffer.from('{}'))
     const error = await failureOf(removeBase(store, 'tiny'))
@@ -114,9 +131,9 @@ describe('removing what a run needs', () => {
 
 describe('removing a feature set', () => {
   it('takes the certificate first and keeps the shards of another set', async () => {
-    const place = await install()
+    const place = await copyOf(trained)
     const { store, folder } = place
-    const first = await runTiny(place)
+    const first = result
     await writeTinyImages(`${folder}/images`, 2, 100)
     const second = await runTiny(place)
     await removeRun(store, first.best)

@@ -1,4 +1,5 @@
 // Owns stores filled as users fill them: a tiny base, tiny images, an experiment that was run.
+import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { HeadstartError } from '../../src/errors.js'
@@ -22,14 +23,25 @@ afterAll(async () => {
   for (const workspace of opened) await workspace.close()
 })
 
+const open = async (folder: string): Promise<Installation> => {
+  const workspace = await openWorkspace({ directory: folder, cacheBytes: 1e9 })
+  opened.push(workspace)
+  return { folder, workspace, store: workspace.store }
+}
+
 /** An empty store beside a base in `base/` and 24 images in `images/`. */
 export const install = async (): Promise<Installation> => {
   const folder = await makeFolder()
   await writeTinyBase(join(folder, 'base'))
   await writeTinyImages(join(folder, 'images'), 8)
-  const workspace = await openWorkspace({ directory: folder, cacheBytes: 1e9 })
-  opened.push(workspace)
-  return { folder, workspace, store: workspace.store }
+  return open(folder)
+}
+
+/** The same in a folder of its own: computing it again would take seconds. */
+export const copyOf = async (place: Installation): Promise<Installation> => {
+  const folder = await makeFolder()
+  await cp(place.folder, folder, { recursive: true, preserveTimestamps: true })
+  return open(folder)
 }
 
 /** Trains a linear head on the images; other members of the experiment may be given. */

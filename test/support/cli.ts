@@ -20,6 +20,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Written to stdin, which is closed after it. */
   readonly input?: string
+  /** Leaves stdin open for the test to write to. */
+  readonly keepInput?: boolean
   /** Run as this user; for permissions, which root does not have. */
   readonly uid?: number
 }
@@ -40,7 +42,7 @@ const cleanEnvironment = (): Record<string, string | undefined> =>
 export const startProcess = (
   command: string,
   args: readonly string[],
-  { cwd, env = {}, input, uid }: CliOptions,
+  { cwd, env = {}, input = '', keepInput = false, uid }: CliOptions,
 ): RunningCli => {
   const child = spawn(command, args, {
     cwd,
@@ -52,7 +54,8 @@ export const startProcess = (
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text))
   // A process that ends without reading its input breaks the pipe.
-  child.stdin.on('error', () => undefined).end(input ?? '')
+  child.stdin.on('error', () => undefined)
+  if (!keepInput) child.stdin.end(input)
   const finished = new Promise<CliResult>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code, signal) => resolve({ code, signal, ...output }))

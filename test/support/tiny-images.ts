@@ -56,10 +56,6 @@ export const tinyPng = (classIndex: number, seed: number): Buffer => {
   return pngOf(SIDE, SIDE, rows)
 }
 
-/** A PNG of any size in one colour; small on the disk, however large it claims to be. */
-export const plainPng = (width: number, height: number): Buffer =>
-  pngOf(width, height, new Uint8Array(height * (width * 3 + 1)))
-
 // Long ago, so that hashes of files are remembered.
 const WRITTEN = new Date('2020-01-02T03:04:05Z')
 

@@ -1,5 +1,7 @@
 // Owns the translation of Keras 3 topologies to the Keras 2 words that TF.js layers reads.
-// Applied when a base is loaded; what is stored and hashed stays as it was registered.
+// Applied when a base is loaded; what is stored and hashed stays as it was registered. Refuses what
+// TF.js would load and compute otherwise than Keras 3.
+import { HeadstartError } from '../../errors.js'
 
 type Json = unknown
 type JsonObject = { readonly [key: string]: Json }
@@ -38,10 +40,29 @@ const translateNodes = (nodes: readonly Json[]): Json =>
 const translateEnds = (ends: Json): Json =>
   Array.isArray(ends) && typeof ends[0] === 'string' ? [ends] : ends
 
+const refuse = (what: string): never => {
+  throw new HeadstartError('BASE_LAYER_UNKNOWN', `TF.js does not know ${what} of Keras 3`)
+}
+
+/** TF.js calls silu swish; its hardSigmoid is that of Keras 2, another function. */
+const translateActivation = (activation: Json): Json => {
+  if (activation === 'hard_sigmoid') return refuse('the activation hard_sigmoid')
+  return activation === 'silu' ? 'swish' : translate(activation)
+}
+
+const translateConfig = (className: Json, config: JsonObject): JsonObject => {
+  const { negative_slope: slope, threshold, ...rest } = config
+  if (className === 'LeakyReLU') return slope === undefined ? config : { ...rest, alpha: slope }
+  if (className === 'ReLU' && (slope || threshold))
+    return refuse('ReLU with a negative slope or a threshold')
+  return config
+}
+
 const translateMember = (key: string, value: Json): readonly [string, Json] => {
   if (key === 'batch_shape') return ['batch_input_shape', value]
   if (key === 'inbound_nodes' && Array.isArray(value)) return [key, translateNodes(value)]
   if (key === 'input_layers' || key === 'output_layers') return [key, translateEnds(value)]
+  if (key.endsWith('activation')) return [key, translateActivation(value)]
   if (isDtypePolicy(value)) return [key, value.config.name]
   return [key, translate(value)]
 }
@@ -49,10 +70,21 @@ const translateMember = (key: string, value: Json): readonly [string, Json] => {
 const translate = (value: Json): Json => {
   if (Array.isArray(value)) return value.map(translate)
   if (!isObject(value)) return value
+  const { class_name: className, config } = value
+  const translated = isObject(config)
+    ? { ...value, config: translateConfig(className, config) }
+    : value
   return Object.fromEntries(
-    Object.entries(value).map(([key, member]) => translateMember(key, member)),
+    Object.entries(translated).map(([key, member]) => translateMember(key, member)),
   )
 }
 
+/** Keras 2 writes `batch_input_shape` in an input layer, and no Keras 3 model is without one. */
+const isKeras3 = (value: Json): boolean =>
+  Array.isArray(value)
+    ? value.some(isKeras3)
+    : isObject(value) && ('batch_shape' in value || Object.values(value).some(isKeras3))
+
 /** A LayersModel topology of Keras 2 or 3 in the words of Keras 2. */
-export const toKeras2Topology = (topology: unknown): unknown => translate(topology)
+export const toKeras2Topology = (topology: unknown): unknown =>
+  isKeras3(topology) ? translate(topology) : topology

@@ -79,19 +79,23 @@ const formatOf = (parsed: z.infer<typeof modelJsonSchema>): ModelJson['format'] 
   return 'node' in parsed.modelTopology ? 'graph-model' : 'layers-model'
 }
 
+const parseJson = (bytes: Uint8Array) => {
+  try {
+    return modelJsonSchema.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8')))
+  } catch (error) {
+    // A RangeError: nested so deep that reading it exhausts the stack.
+    const what = error instanceof RangeError ? 'is nested too deep' : 'is not JSON'
+    throw new HeadstartError('BASE_INVALID', `model.json ${what}`, { cause: error })
+  }
+}
+
 /**
  * @throws BASE_INVALID, BASE_PATH_UNSAFE, BASE_TOO_LARGE.
  */
 export const parseModelJson = (bytes: Uint8Array): ModelJson => {
   if (bytes.length > MAX_MODEL_JSON_BYTES)
     throw new HeadstartError('BASE_TOO_LARGE', `model.json has ${bytes.length} bytes`)
-  let json: unknown
-  try {
-    json = JSON.parse(Buffer.from(bytes).toString('utf8'))
-  } catch (error) {
-    throw new HeadstartError('BASE_INVALID', 'model.json is not JSON', { cause: error })
-  }
-  const result = modelJsonSchema.safeParse(json)
+  const result = parseJson(bytes)
   if (!result.success)
     throw new HeadstartError('BASE_INVALID', 'model.json is no TF.js model', {
       details: result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),

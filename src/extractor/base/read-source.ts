@@ -1,6 +1,6 @@
 // Owns reading a base from a folder, a model.json or an http(s) URL. Every path stays below the
 // folder of model.json, every size is bounded, nothing else is read.
-import { open, realpath, stat } from 'node:fs/promises'
+import { readFile, realpath, stat } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { HeadstartError, messageOf } from '../../errors.js'
 import { DOWNLOAD_TIMEOUT_MS, MAX_MODEL_JSON_BYTES, MAX_WEIGHT_BYTES } from './limits.js'
@@ -12,6 +12,7 @@ export interface BaseSource {
   readonly files: ReadonlyMap<string, Uint8Array>
 }
 
+/** The name under which the topology is kept, whatever it was called. */
 export const MODEL_JSON = 'model.json'
 
 type ReadFile = (path: string, maxBytes: number) => Promise<Uint8Array>
@@ -19,15 +20,15 @@ type ReadFile = (path: string, maxBytes: number) => Promise<Uint8Array>
 const isUrl = (from: string): boolean => /^https?:\/\//i.test(from)
 
 const readBounded = async (path: string, maxBytes: number): Promise<Uint8Array> => {
-  const file = await open(path, 'r')
-  try {
-    const { size } = await file.stat()
-    if (size > maxBytes)
-      throw new HeadstartError('BASE_TOO_LARGE', `${path} has ${size} bytes, more than ${maxBytes}`)
-    return await file.readFile()
-  } finally {
-    await file.close()
-  }
+  // Before it is opened: opening a named pipe waits for a writer.
+  const info = await stat(path)
+  if (!info.isFile()) throw new Error(`${path} is no file`)
+  if (info.size > maxBytes)
+    throw new HeadstartError(
+      'BASE_TOO_LARGE',
+      `${path} has ${info.size} bytes, more than ${maxBytes}`,
+    )
+  return readFile(path)
 }
 
 const folderReader = async (from: string): Promise<{ read: ReadFile; name: string }> => {
@@ -40,26 +41,31 @@ const folderReader = async (from: string): Promise<{ read: ReadFile; name: strin
     : from.slice(folder === '.' && !from.startsWith('.') ? 0 : folder.length).replace(/^[/\\]/, '')
   const root = await realpath(folder)
   const read: ReadFile = async (path, maxBytes) => {
-    const target = await realpath(join(root, path)).catch((error: unknown) => {
+    const refuse = (what: string) => (error: unknown) => {
+      if (error instanceof HeadstartError) throw error
       const code = path === name ? 'BASE_INVALID' : 'BASE_WEIGHTS_INVALID'
-      throw new HeadstartError(code, `${join(folder, path)} does not exist`, { cause: error })
-    })
+      throw new HeadstartError(code, `${join(folder, path)} ${what}`, { cause: error })
+    }
+    const target = await realpath(join(root, path)).catch(refuse('does not exist'))
     if (!target.startsWith(root.endsWith(sep) ? root : root + sep))
       throw new HeadstartError('BASE_PATH_UNSAFE', `${path} leads out of ${folder}`)
-    return readBounded(target, maxBytes)
+    return readBounded(target, maxBytes).catch(refuse('cannot be read'))
   }
   return { read, name }
 }
 
-const download = async (url: URL, maxBytes: number): Promise<Uint8Array> => {
+const download = async (url: URL, maxBytes: number, timeoutMs: number): Promise<Uint8Array> => {
   const failed = (what: string, cause?: unknown) =>
     new HeadstartError('BASE_DOWNLOAD_FAILED', `${url.origin}${url.pathname}: ${what}`, { cause })
+  const abort = new AbortController()
+  const timer = setTimeout(() => abort.abort(failed(`nothing came for ${timeoutMs} ms`)), timeoutMs)
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS) })
+    const response = await fetch(url, { signal: abort.signal })
     if (!response.ok || response.body === null) throw failed(`HTTP status ${response.status}`)
     const chunks: Uint8Array[] = []
     let bytes = 0
     for await (const chunk of response.body) {
+      timer.refresh()
       bytes += chunk.length
       if (bytes > maxBytes)
         throw new HeadstartError(
@@ -72,10 +78,14 @@ const download = async (url: URL, maxBytes: number): Promise<Uint8Array> => {
   } catch (error) {
     if (error instanceof HeadstartError) throw error
     throw failed(messageOf(error), error)
+  } finally {
+    clearTimeout(timer)
+    // Frees the socket of a body that was not read to its end.
+    abort.abort()
   }
 }
 
-const urlReader = (from: string): { read: ReadFile; name: string } => {
+const urlReader = (from: string, timeoutMs: number): { read: ReadFile; name: string } => {
   const modelUrl = new URL(from)
   if (!modelUrl.pathname.endsWith('.json'))
     modelUrl.pathname = `${modelUrl.pathname.replace(/\/$/, '')}/${MODEL_JSON}`
@@ -83,7 +93,7 @@ const urlReader = (from: string): { read: ReadFile; name: string } => {
   const read: ReadFile = (path, maxBytes) => {
     const url = new URL(path, modelUrl)
     url.search = modelUrl.search
-    return download(url, maxBytes)
+    return download(url, maxBytes, timeoutMs)
   }
   return { read, name }
 }
@@ -95,13 +105,19 @@ const urlReader = (from: string): { read: ReadFile; name: string } => {
  * @throws INPUT_MISSING, BASE_INVALID, BASE_WEIGHTS_INVALID, BASE_PATH_UNSAFE, BASE_TOO_LARGE,
  *   BASE_DOWNLOAD_FAILED.
  */
-export const readBaseSource = async (from: string): Promise<BaseSource> => {
-  const { read, name } = isUrl(from) ? urlReader(from) : await folderReader(from)
+export const readBaseSource = async (
+  from: string,
+  options: { readonly downloadTimeoutMs?: number } = {},
+): Promise<BaseSource> => {
+  const { downloadTimeoutMs = DOWNLOAD_TIMEOUT_MS } = options
+  const { read, name } = isUrl(from) ? urlReader(from, downloadTimeoutMs) : await folderReader(from)
   const modelJson = await read(name, MAX_MODEL_JSON_BYTES)
   const model = parseModelJson(modelJson)
   const files = new Map([[MODEL_JSON, modelJson]])
   let left = MAX_WEIGHT_BYTES
   for (const path of model.groups.flatMap((group) => group.paths)) {
+    if (path === MODEL_JSON)
+      throw new HeadstartError('BASE_INVALID', `the model names ${MODEL_JSON} as a weight file`)
     const bytes = await read(path, left)
     left -= bytes.length
     files.set(path, bytes)

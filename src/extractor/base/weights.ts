@@ -15,8 +15,11 @@ const allFiniteHalf = (values: Uint16Array): boolean => {
 
 const hasFiniteValues = (spec: WeightSpec, bytes: Uint8Array): boolean => {
   const { quantization } = spec
-  if (quantization !== undefined && quantization.dtype !== 'float16')
-    return Number.isFinite(quantization.scale ?? 1) && Number.isFinite(quantization.min ?? 0)
+  if (quantization !== undefined && quantization.dtype !== 'float16') {
+    const { scale = 1, min = 0, dtype } = quantization
+    const largest = dtype === 'uint8' ? 0xff : 0xffff
+    return Number.isFinite(Math.fround(min)) && Number.isFinite(Math.fround(largest * scale + min))
+  }
   // A copy, because a weight may start at any offset and views need alignment.
   const buffer = new Uint8Array(bytes).buffer
   if (quantization?.dtype === 'float16') return allFiniteHalf(new Uint16Array(buffer))
@@ -33,26 +36,28 @@ export const joinWeights = (
   model: ModelJson,
   files: ReadonlyMap<string, Uint8Array>,
 ): Uint8Array<SharedArrayBuffer> => {
-  const specs = model.groups.flatMap((group) => group.weights)
-  const total = specs.reduce((sum, spec) => sum + bytesOf(spec), 0)
-  const joined = new Uint8Array(new SharedArrayBuffer(total))
-  let offset = 0
+  const parts: Uint8Array[] = []
   for (const group of model.groups) {
     const expected = group.weights.reduce((sum, spec) => sum + bytesOf(spec), 0)
-    const parts = group.paths.map((path) => files.get(path) ?? new Uint8Array(0))
-    const found = parts.reduce((sum, part) => sum + part.length, 0)
+    const groupParts = group.paths.map((path) => files.get(path) ?? new Uint8Array(0))
+    const found = groupParts.reduce((sum, part) => sum + part.length, 0)
     if (found !== expected)
       throw new HeadstartError(
         'BASE_WEIGHTS_INVALID',
         `${group.paths.join(', ')}: ${found} bytes found, ${expected} expected`,
       )
-    for (const part of parts) {
-      joined.set(part, offset)
-      offset += part.length
-    }
+    parts.push(...groupParts)
+  }
+  // Allocated after the check: a model.json may claim gigabytes that no file holds.
+  const total = parts.reduce((sum, part) => sum + part.length, 0)
+  const joined = new Uint8Array(new SharedArrayBuffer(total))
+  let offset = 0
+  for (const part of parts) {
+    joined.set(part, offset)
+    offset += part.length
   }
   offset = 0
-  for (const spec of specs) {
+  for (const spec of model.groups.flatMap((group) => group.weights)) {
     const bytes = bytesOf(spec)
     if (!hasFiniteValues(spec, joined.subarray(offset, offset + bytes)))
       throw new HeadstartError(

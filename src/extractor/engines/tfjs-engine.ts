@@ -2,11 +2,11 @@
 // created and disposed within one run. Data is read outside of any tidy.
 import type { Tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
-import { HeadstartError, messageOf } from '../../errors.js'
+import { HeadstartError } from '../../errors.js'
 import type { EngineInfo } from '../../features/shard.js'
 import type { LoadedBase } from '../base/load.js'
 import type { BaseInspection, Engine, EngineRequest } from './engine.js'
-import { loadTfjsModel, type Tfjs, type TfjsModel } from './tfjs.js'
+import { loadTfjsModel, type Tfjs, type TfjsModel, translateError } from './tfjs.js'
 import { cutLayersModel, listLayerCuts } from './tfjs-cut.js'
 import { assertGraphCut, listGraphCuts } from './tfjs-graph.js'
 
@@ -102,10 +102,7 @@ export const inspectTfjsBase = async (tf: Tfjs, base: LoadedBase): Promise<BaseI
       ? inspectLayers(loaded.model)
       : await listGraphCuts(tf, loaded.model)
   } catch (error) {
-    if (error instanceof HeadstartError) throw error
-    throw new HeadstartError('BASE_INVALID', `cannot inspect the base: ${messageOf(error)}`, {
-      cause: error,
-    })
+    throw translateError(error)
   } finally {
     loaded.model.dispose()
   }

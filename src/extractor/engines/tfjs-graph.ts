@@ -46,11 +46,15 @@ export const listGraphCuts = async (tf: Tfjs, model: GraphModel): Promise<BaseIn
   } finally {
     zeros.dispose()
   }
+  const anySize = inputShape.includes(null)
   const cuts: CutPoint[] = []
   tensors.forEach((tensor, i) => {
     const node = names[i]
+    const shape: (number | null)[] = tensor.shape.slice(1)
+    // What was seen at 224 pixels says nothing of the spatial axes at another size.
+    if (anySize && shape.length > 1) shape.fill(null, 0, -1)
     if (node && tensor.dtype === 'float32' && tensor.rank >= 2 && tensor.shape[0] === 1)
-      cuts.push({ path: node.name, className: node.op, shape: tensor.shape.slice(1) })
+      cuts.push({ path: node.name, className: node.op, shape })
   })
   tf.core.dispose(tensors)
   return { inputShape, cuts }

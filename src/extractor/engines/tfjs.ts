@@ -17,7 +17,9 @@ export type TfjsModel =
   | { readonly format: 'layers-model'; readonly model: layers.LayersModel }
   | { readonly format: 'graph-model'; readonly model: converter.GraphModel }
 
-const translateError = (error: unknown): HeadstartError => {
+/** What TF.js throws for a base that it cannot load or run, as an error of ours. */
+export const translateError = (error: unknown): HeadstartError => {
+  if (error instanceof HeadstartError) return error
   const message = messageOf(error)
   return /unknown layer|unknown op|not supported/i.test(message)
     ? new HeadstartError('BASE_LAYER_UNKNOWN', message.split('. ', 1)[0] ?? message, {
