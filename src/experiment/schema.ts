@@ -108,7 +108,14 @@ export const parseExtraction = (input: unknown): ExtractionRequest =>
 
 /** The published JSON Schema of an experiment file. */
 export const experimentJsonSchema = (): object => {
-  const schema = z.toJSONSchema(experimentSchema, { io: 'input', unrepresentable: 'any' })
+  const schema = z.toJSONSchema(experimentSchema, {
+    io: 'input',
+    unrepresentable: 'any',
+    // A file may name a model.json instead of holding its topology: load-file.ts puts it in.
+    override: ({ path, jsonSchema }) => {
+      if (path.at(-1) === 'topology') jsonSchema.type = ['object', 'string'] as unknown as 'object'
+    },
+  })
   return {
     ...schema,
     title: 'Headstart experiment',

@@ -28,17 +28,37 @@ const historiesIn = (value: Json): Json[][] => {
   return Object.values(value).flatMap(historiesIn)
 }
 
+/** Names of the models among the layers of the model at hand. */
+type NestedNames = ReadonlySet<Json>
+
+const nestedNamesIn = (layers: readonly Json[]): NestedNames =>
+  new Set(
+    layers
+      .map((layer) => (isObject(layer) ? layer.config : undefined))
+      .filter((config) => isObject(config) && Array.isArray(config.layers))
+      .map((config) => (config as JsonObject).name),
+  )
+
+/** In Keras 2 a nested model has a first node of its own, so that its calls count from 1. */
+const translateHistory = ([name, node, tensor]: readonly Json[], nested: NestedNames): Json[] => [
+  name,
+  nested.has(name) ? Number(node) + 1 : node,
+  tensor,
+]
+
 /** Keras 3: `[{args, kwargs}]` a node; Keras 2: `[[name, node, tensor, kwargs], ...]` a node. */
-const translateNodes = (nodes: readonly Json[]): Json =>
+const translateNodes = (nodes: readonly Json[], nested: NestedNames): Json =>
   nodes.map((node) =>
     isObject(node) && 'args' in node
-      ? historiesIn(node.args).map((history) => [...history, {}])
+      ? historiesIn(node.args).map((history) => [...translateHistory(history, nested), {}])
       : node,
   )
 
 /** Keras 3 writes `['name', 0, 0]` for a single input or output, Keras 2 `[['name', 0, 0]]`. */
-const translateEnds = (ends: Json): Json =>
-  Array.isArray(ends) && typeof ends[0] === 'string' ? [ends] : ends
+const translateEnds = (ends: readonly Json[], nested: NestedNames): Json =>
+  (typeof ends[0] === 'string' ? [ends] : ends).map((end) =>
+    Array.isArray(end) ? translateHistory(end, nested) : end,
+  )
 
 const refuse = (what: string): never => {
   throw new HeadstartError('BASE_LAYER_UNKNOWN', `TF.js does not know ${what} of Keras 3`)
@@ -47,7 +67,7 @@ const refuse = (what: string): never => {
 /** TF.js calls silu swish; its hardSigmoid is that of Keras 2, another function. */
 const translateActivation = (activation: Json): Json => {
   if (activation === 'hard_sigmoid') return refuse('the activation hard_sigmoid')
-  return activation === 'silu' ? 'swish' : translate(activation)
+  return activation === 'silu' ? 'swish' : activation
 }
 
 const translateConfig = (className: Json, config: JsonObject): JsonObject => {
@@ -58,24 +78,31 @@ const translateConfig = (className: Json, config: JsonObject): JsonObject => {
   return config
 }
 
-const translateMember = (key: string, value: Json): readonly [string, Json] => {
+const translateMember = (
+  key: string,
+  value: Json,
+  nested: NestedNames,
+): readonly [string, Json] => {
   if (key === 'batch_shape') return ['batch_input_shape', value]
-  if (key === 'inbound_nodes' && Array.isArray(value)) return [key, translateNodes(value)]
-  if (key === 'input_layers' || key === 'output_layers') return [key, translateEnds(value)]
-  if (key.endsWith('activation')) return [key, translateActivation(value)]
+  if (key.endsWith('activation') && typeof value === 'string')
+    return [key, translateActivation(value)]
   if (isDtypePolicy(value)) return [key, value.config.name]
-  return [key, translate(value)]
+  if (!Array.isArray(value)) return [key, translate(value, nested)]
+  if (key === 'inbound_nodes') return [key, translateNodes(value, nested)]
+  if (key === 'input_layers' || key === 'output_layers') return [key, translateEnds(value, nested)]
+  return [key, translate(value, nested)]
 }
 
-const translate = (value: Json): Json => {
-  if (Array.isArray(value)) return value.map(translate)
+const translate = (value: Json, nested: NestedNames): Json => {
+  if (Array.isArray(value)) return value.map((item) => translate(item, nested))
   if (!isObject(value)) return value
-  const { class_name: className, config } = value
+  const { class_name: className, config, layers } = value
+  const inside = Array.isArray(layers) ? nestedNamesIn(layers) : nested
   const translated = isObject(config)
     ? { ...value, config: translateConfig(className, config) }
     : value
   return Object.fromEntries(
-    Object.entries(translated).map(([key, member]) => translateMember(key, member)),
+    Object.entries(translated).map(([key, member]) => translateMember(key, member, inside)),
   )
 }
 
@@ -87,4 +114,4 @@ const isKeras3 = (value: Json): boolean =>
 
 /** A LayersModel topology of Keras 2 or 3 in the words of Keras 2. */
 export const toKeras2Topology = (topology: unknown): unknown =>
-  isKeras3(topology) ? translate(topology) : topology
+  isKeras3(topology) ? translate(topology, new Set()) : topology
