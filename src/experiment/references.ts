@@ -1,5 +1,5 @@
 // Owns `from`: a registered name, an id, a path or a URL, to the base or dataset that it means.
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { z } from 'zod'
 import { indexDataset } from '../dataset/index-dataset.js'
 import { openRegistered } from '../dataset/open-registered.js'
@@ -24,6 +24,13 @@ export const namedDatasetSchema = z.strictObject({
 })
 
 const isUrl = (from: string): boolean => /^https?:\/\//i.test(from)
+
+/** How a base is called in records: a URL without credentials and query, else the last part of the path. */
+export const describeBaseSource = (from: string): string => {
+  if (!isUrl(from)) return basename(from)
+  const { origin, pathname } = new URL(from)
+  return origin + pathname
+}
 
 /**
  * The base that `from` means; a folder, model.json or URL is registered.

@@ -12,7 +12,12 @@ import {
   loadViews,
   resolveViews,
 } from './extraction.js'
-import { type LocatedDataset, resolveBase, resolveDataset } from './references.js'
+import {
+  describeBaseSource,
+  type LocatedDataset,
+  resolveBase,
+  resolveDataset,
+} from './references.js'
 import type { Experiment } from './schema.js'
 import { type RunResult, trainRun } from './train-run.js'
 import { joinTrainingData } from './training-data.js'
@@ -106,7 +111,7 @@ const runOpened = async (
         data,
         head,
         seed: experiment.seed,
-        from: { base: experiment.base.from, dataset: opened.location },
+        from: { base: describeBaseSource(experiment.base.from), dataset: opened.location },
         proveParity,
         signal,
         onEpoch: events.onEpoch,

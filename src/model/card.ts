@@ -1,4 +1,5 @@
 // Owns the model card: what an exported model is, as data. card-text.ts writes it for people.
+import { basename } from 'node:path'
 import { z } from 'zod'
 import { BASE_FORMATS, extractorSpecSchema } from '../extractor/spec.js'
 import { sha256Schema } from '../features/shard.js'
@@ -124,7 +125,8 @@ export const describeModel = (record: Run, facts: CardFacts): ModelCard =>
     data: {
       samples: record.dataset.samples,
       quarantined: record.dataset.quarantined,
-      from: record.dataset.from,
+      // A card is handed to others: where the data lay on this machine is none of their business.
+      from: basename(record.dataset.from),
     },
     metrics: record.metrics,
     training: {
