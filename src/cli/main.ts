@@ -104,8 +104,14 @@ const main = async (argv: readonly string[]): Promise<number> => {
     return Number(process.exitCode ?? EXIT_CODES.done)
   } catch (error) {
     // commander has printed its own message: help and version are no failure.
-    if (error instanceof CommanderError)
-      return error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.wrongRequest
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT_CODES.done
+      if (argv.includes('--json')) {
+        const wrong = new HeadstartError('REQUEST_INVALID', error.message.replace(/^error: /, ''))
+        process.stdout.write(`${jsonFailure(wrong)}\n`)
+      }
+      return EXIT_CODES.wrongRequest
+    }
     process.stderr.write(`${describeFailure(error, debug)}\n`)
     if (argv.includes('--json')) process.stdout.write(`${jsonFailure(error)}\n`)
     return error instanceof HeadstartError ? exitCodeOf(error) : EXIT_CODES.failed

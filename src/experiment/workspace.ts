@@ -1,8 +1,10 @@
 // Owns where an installation keeps things: the store, the local caches, the training checkpoints.
-import { join } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { HeadstartError } from '../errors.js'
 import { withDiskCache } from '../store/disk-cache.js'
-import { type OpenStoreOptions, openStore } from '../store/open.js'
+import { type OpenStoreOptions, openStore, parseStoreUrl } from '../store/open.js'
 import type { Store } from '../store/port.js'
 
 export interface Workspace {
@@ -20,10 +22,27 @@ export interface WorkspaceOptions extends Partial<OpenStoreOptions> {
   readonly cacheBytes: number
 }
 
+/** A file in the way of the store's folder would look like a fault of every key. */
+const assertNoFileInTheWay = async (url: string): Promise<void> => {
+  const location = parseStoreUrl(url)
+  if (location.kind !== 'file') return
+  const { directory } = location
+  for (let path = directory; ; path = dirname(path)) {
+    const found = await stat(path).catch(() => null)
+    if (found?.isDirectory() || path === dirname(path)) return
+    if (found !== null)
+      throw new HeadstartError(
+        'STORE_UNAVAILABLE',
+        `the store folder ${directory} cannot be made: ${path} is no folder`,
+      )
+  }
+}
+
 /** Opens the store at `url`, or the embedded one in `.headstart/store`. Close it. */
 export const openWorkspace = async (options: WorkspaceOptions): Promise<Workspace> => {
   const state = join(options.directory, '.headstart')
   const url = options.url ?? pathToFileURL(join(state, 'store')).href
+  await assertNoFileInTheWay(url)
   const opened = await openStore({ ...options, url })
   const cacheDir = join(state, 'cache')
   // A local store is its own cache.

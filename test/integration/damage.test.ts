@@ -1,7 +1,7 @@
 // Damaged files in the store: found by their hash, computed again, said, with the same result.
-import { open, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { cp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ExperimentInput } from '../../src/experiment/schema.js'
 import { findRun } from '../../src/model/find-run.js'
 import { openModel } from '../../src/model/open-model.js'
@@ -24,12 +24,19 @@ const experiment = (epochs: number): ExperimentInput => ({
   engine: 'wasm',
 })
 
+let sound: string
+
+beforeAll(async () => {
+  sound = await makeFolder()
+  await writeTinyBase(join(sound, 'base'))
+  await writeTinyImages(join(sound, 'images'), SAMPLES / 3)
+  await runIn(sound, experiment(2))
+  before = await stateOf(sound)
+})
+
 beforeEach(async () => {
   cwd = await makeFolder()
-  await writeTinyBase(join(cwd, 'base'))
-  await writeTinyImages(join(cwd, 'images'), SAMPLES / 3)
-  await runIn(cwd, experiment(2))
-  before = await stateOf(cwd)
+  await cp(sound, cwd, { recursive: true })
 })
 
 const onlyFile = async (folder: string, ending: string): Promise<string> => {
@@ -81,9 +88,6 @@ describe('a shard', () => {
     expect(runs).toMatchObject([{ trained: true }])
     expect((await stateOf(cwd)).featureSets).toEqual(before.featureSets)
     await readEverything(cwd)
-    const next = await runIn(cwd, experiment(4))
-    expect(next.featureSet.computed).toBe(0)
-    expect(next.notices.join('\n')).not.toContain('damaged')
   })
 
   it('that was removed is computed again', async () => {
@@ -93,6 +97,9 @@ describe('a shard', () => {
     const { featureSet } = await runIn(cwd, experiment(3))
     expect(featureSet.computed).toBe(SAMPLES)
     expect((await stateOf(cwd)).featureSets).toEqual(before.featureSets)
+    const next = await runIn(cwd, experiment(4))
+    expect(next.featureSet.computed).toBe(0)
+    expect(next.notices.join('\n')).not.toContain('damaged')
   })
 
   it('that is damaged gives no rows to the shard of a larger dataset', async () => {

@@ -19,6 +19,9 @@ import { makeFolder } from '../support/folders.js'
 import { prepareRealInputs, runIn } from './experiments.js'
 import { keysBelow, storeIn } from './state.js'
 
+const PER_CLASS = 3
+const SAMPLES = 9 * PER_CLASS
+
 let cwd: string
 let input: ExperimentInput
 let store: Store
@@ -26,7 +29,7 @@ let run: RunRecord
 
 beforeAll(async () => {
   cwd = await makeFolder()
-  const { base, images } = await prepareRealInputs(4)
+  const { base, images } = await prepareRealInputs(PER_CLASS)
   input = {
     name: 'emoji',
     base: { from: base, cut: 'flatten_1' },
@@ -35,7 +38,7 @@ beforeAll(async () => {
     engine: 'wasm',
   }
   const { parity } = await runIn(cwd, input)
-  expect(parity).toEqual({ samples: 32, bitwise: true, maxAbsDiff: 0 })
+  expect(parity).toEqual({ samples: SAMPLES, bitwise: true, maxAbsDiff: 0 })
   store = storeIn(cwd)
   run = await findRun(store, 'emoji')
 })
@@ -87,9 +90,9 @@ describe('a published run', () => {
   })
 
   it('verifies bit by bit, over every sample', async () => {
-    const samples = 9 * 4
-    const parity = await verifyRun({ store, run, content: run.dataset.from, samples })
-    expect(parity).toMatchObject({ samples, bitwise: true, maxAbsDiff: 0, tolerance: 0 })
+    const content = run.dataset.from
+    const parity = await verifyRun({ store, run, content, samples: SAMPLES })
+    expect(parity).toMatchObject({ samples: SAMPLES, bitwise: true, maxAbsDiff: 0, tolerance: 0 })
   })
 })
 
@@ -124,7 +127,7 @@ describe('features that the serving path does not compute', () => {
   })
 
   it('fail verification of the run that was published before', async () => {
-    const request = { store, run, content: run.dataset.from, samples: 36 }
+    const request = { store, run, content: run.dataset.from, samples: SAMPLES }
     const failure = await failureOf(verifyRun(request))
     expect(failure.code).toBe('PARITY_FAILED')
   })
