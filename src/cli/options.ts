@@ -16,6 +16,13 @@ export const parseNumber = (text: string): number => {
   return value
 }
 
+export const parseCount = (text: string): number => {
+  const value = parseNumber(text)
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError('not a whole number from 1')
+  return value
+}
+
 const parseSize = (text: string): [number, number] => {
   const match = /^(\d+)x(\d+)$/.exec(text)
   if (match === null) throw new InvalidArgumentError('write height x width, e.g. 224x224')

@@ -29,11 +29,24 @@ const formatSeconds = (seconds: number): string => {
     : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-const describeRate = (step: Step, startedMs: number): string => {
-  const seconds = (Date.now() - startedMs) / 1000
-  if (step.worked === 0 || seconds < 0.5) return ''
-  const rate = step.worked / seconds
-  return `${rate.toFixed(rate < 10 ? 1 : 0)} ${step.unit}/s, ${formatSeconds((step.total - step.done) / rate)} left`
+/** Rates are those of the last seconds: starting an engine must not count for the whole work. */
+const RATE_WINDOW_MS = 15_000
+const LEAST_WINDOW_MS = 500
+
+/** Makes the function that tells the rate of one step and the time left. */
+const createRate = (): ((step: Step) => string) => {
+  const marks: { readonly ms: number; readonly worked: number }[] = []
+  return (step) => {
+    if (step.worked === 0) return ''
+    const now = { ms: performance.now(), worked: step.worked }
+    marks.push(now)
+    while (marks.length > 2 && now.ms - (marks[1]?.ms ?? 0) > RATE_WINDOW_MS) marks.shift()
+    const first = marks[0] ?? now
+    if (now.ms - first.ms < LEAST_WINDOW_MS) return ''
+    const rate = ((now.worked - first.worked) * 1000) / (now.ms - first.ms)
+    const left = formatSeconds((step.total - step.done) / rate)
+    return `${rate.toFixed(rate < 10 ? 1 : 0)} ${step.unit}/s, ${left} left`
+  }
 }
 
 const createDrawer = (stream: NodeJS.WriteStream) => {
@@ -81,14 +94,14 @@ const createLines = (stream: NodeJS.WriteStream): ReturnType<typeof createDrawer
 export const createProgress = (stream: NodeJS.WriteStream = process.stderr): Progress => {
   const drawer = stream.isTTY ? createDrawer(stream) : createLines(stream)
   let current = ''
-  let startedMs = 0
+  let rate = createRate()
   const show = (step: Step): void => {
     if (step.name !== current) {
       current = step.name
-      startedMs = Date.now()
+      rate = createRate()
       drawer.begin(step)
     }
-    drawer.update(step, describeRate(step, startedMs))
+    drawer.update(step, rate(step))
   }
   return {
     stop: drawer.stop,

@@ -64,22 +64,27 @@ export interface ExtractViewsRequest {
   readonly events: Events
 }
 
-const assertQuarantine = (
+const SHOWN_QUARANTINED = 20
+
+/** Says which samples are left out, and refuses to go on with too many. */
+const settleQuarantine = (
   { featureSet }: ExtractionResult,
-  { opened, maxQuarantine }: ExtractViewsRequest,
+  { opened, maxQuarantine, events }: ExtractViewsRequest,
 ): void => {
   const { quarantine } = featureSet
   const total = opened.dataset.samples.length
-  if (quarantine.length <= maxQuarantine * total) return
-  throw new HeadstartError(
-    'DATASET_QUARANTINE_EXCEEDED',
-    `${quarantine.length} of ${total} samples are in quarantine; maxQuarantine allows ${(100 * maxQuarantine).toFixed(1)} %`,
-    {
-      details: quarantine
-        .slice(0, 20)
-        .map(({ key, reason }) => `${opened.reader.nameOf(key)}: ${reason}`),
-    },
-  )
+  const shown = quarantine
+    .slice(0, SHOWN_QUARANTINED)
+    .map(({ key, reason }) => `${opened.reader.nameOf(key)}: ${reason}`)
+  if (quarantine.length > maxQuarantine * total)
+    throw new HeadstartError(
+      'DATASET_QUARANTINE_EXCEEDED',
+      `${quarantine.length} of ${total} samples are in quarantine; maxQuarantine allows ${(100 * maxQuarantine).toFixed(1)} %`,
+      { details: shown },
+    )
+  for (const line of shown) events.onNotice?.(`quarantined ${line}`)
+  const more = quarantine.length - shown.length
+  if (more > 0) events.onNotice?.(`quarantined ${more} more`)
 }
 
 /** Loads the base once, when the first view needs it. */
@@ -113,7 +118,7 @@ export const extractViews = async (request: ExtractViewsRequest): Promise<ViewFe
       ...(signal === undefined ? {} : { signal }),
       ...(events.onNotice === undefined ? {} : { onNotice: events.onNotice }),
     })
-    assertQuarantine(result, request)
+    settleQuarantine(result, request)
     results.push({ ...result, spec })
   }
   return results

@@ -45,7 +45,10 @@ describe.each(bases)('the weights of %s', (_, cut, write) => {
     const engine = await loadTfjsModel(tf, loaded)
     if (engine.format !== 'layers-model') throw new Error('no LayersModel')
     const model = cutLayersModel(tf, engine.model, cut)
-    expect(await weightsInEngine(engine.model, loaded)).toBe(registered)
+    const before = await weightsInEngine(engine.model, loaded)
+    // Quantised weights are other bytes in the engine than in the file.
+    if (loaded.weightSpecs.every(({ quantization }) => quantization === undefined))
+      expect(before).toBe(registered)
     for (let batch = 0; batch < 5; batch += 1) {
       const x = tf.core.randomUniform(
         [4, ...(base.inputShape as number[])],
@@ -56,7 +59,7 @@ describe.each(bases)('the weights of %s', (_, cut, write) => {
       )
       tf.core.dispose([x, model.predictOnBatch(x) as typeof x])
     }
-    expect(await weightsInEngine(engine.model, loaded)).toBe(registered)
+    expect(await weightsInEngine(engine.model, loaded)).toBe(before)
     engine.model.dispose()
 
     const extractor = await openFor({ store, base }, { cut })

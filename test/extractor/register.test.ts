@@ -68,6 +68,18 @@ describe('registering a base', () => {
     expect(await loadBaseRecord(store, record.baseId)).toEqual(record)
   })
 
+  it('of any image size knows no spatial size of its cuts', async () => {
+    const cutsOf = async (side?: number) =>
+      (await registerBase(store, await writeBase(graphBaseInMemory(side)))).cuts
+    expect(await cutsOf(-1)).toEqual([
+      { path: 'conv', className: 'Conv2D', shape: [null, null, 5] },
+      { path: 'biased', className: 'BiasAdd', shape: [null, null, 5] },
+      { path: 'relu', className: 'Relu', shape: [null, null, 5] },
+      { path: 'mean', className: 'Mean', shape: [5] },
+    ])
+    expect(await cutsOf()).toContainEqual({ path: 'relu', className: 'Relu', shape: [8, 8, 5] })
+  })
+
   it('writes the record last, so that a base with a record is whole', async () => {
     const written: string[] = []
     const watched: Store = {

@@ -32,20 +32,20 @@ const cases: [string, string, string | RegExp, (cwd: string) => Promise<void>][]
   [
     'with a truncated weight file',
     'BASE_WEIGHTS_INVALID',
-    /weights\.bin: 100 bytes found, 528 expected/,
+    /weights\.bin: 100 bytes found, 512 expected/,
     (cwd) => truncate(join(cwd, 'base/weights.bin'), 100),
   ],
   [
     'with a weight file that is too long',
     'BASE_WEIGHTS_INVALID',
-    /529 bytes found, 528 expected/,
-    (cwd) => truncate(join(cwd, 'base/weights.bin'), 529),
+    /513 bytes found, 512 expected/,
+    (cwd) => truncate(join(cwd, 'base/weights.bin'), 513),
   ],
   [
     'whose weights are all NaN',
     'BASE_WEIGHTS_INVALID',
     'conv/kernel',
-    (cwd) => writeFile(join(cwd, 'base/weights.bin'), Buffer.alloc(528, 0xff)),
+    (cwd) => writeFile(join(cwd, 'base/weights.bin'), Buffer.alloc(512, 0xff)),
   ],
   [
     'whose weights leave the folder',

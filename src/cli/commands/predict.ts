@@ -7,7 +7,7 @@ import { readInputs } from '../../model/inputs.js'
 import { openModel } from '../../model/open-model.js'
 import { type NamedPrediction, predictInputs } from '../../model/predict.js'
 import { type CommonOptions, EXIT_CODES, runCommand } from '../context.js'
-import { addCommonOptions, parseNumber } from '../options.js'
+import { addCommonOptions, parseCount } from '../options.js'
 import { table } from '../tables.js'
 
 const DEFAULT_TOP = 3
@@ -39,7 +39,7 @@ export const addPredictCommand = (program: Command): void => {
       .description('predict files with a published run')
       .argument('<run>', 'run id, a unique beginning of it, or model name')
       .argument('<paths...>', 'files, folders, .npy for tensor models, or - for paths on stdin')
-      .option('--top <n>', `labels to print (default ${DEFAULT_TOP})`, parseNumber),
+      .option('--top <n>', `labels to print (default ${DEFAULT_TOP})`, parseCount),
   )
     .addHelpText(
       'after',

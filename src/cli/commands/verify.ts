@@ -4,7 +4,7 @@ import { verifyRun } from '../../experiment/verify.js'
 import { findRun } from '../../model/find-run.js'
 import { PARITY_SAMPLES } from '../../model/parity.js'
 import { type CommonOptions, runCommand } from '../context.js'
-import { addCommonOptions, parseNumber } from '../options.js'
+import { addCommonOptions, parseCount } from '../options.js'
 import { table } from '../tables.js'
 
 export const addVerifyCommand = (program: Command): void => {
@@ -13,7 +13,7 @@ export const addVerifyCommand = (program: Command): void => {
       .command('verify')
       .description('compute features of a run again as they are served, and compare')
       .argument('<run>', 'run id, a unique beginning of it, or model name')
-      .option('--samples <n>', `samples to compare (default ${PARITY_SAMPLES})`, parseNumber)
+      .option('--samples <n>', `samples to compare (default ${PARITY_SAMPLES})`, parseCount)
       .option('--content <path>', 'where the dataset lies now, if it was moved'),
   )
     .addHelpText('after', '\nExample:\n  headstart verify pets-v1 --samples 200')

@@ -72,9 +72,17 @@ export const createEnginePool = (
   threads: number = threadsOf(data.request.engine),
 ): EnginePool => {
   const pool = startPool(data, threads)
+  let closed = false
   return {
     threads,
-    forward: async (task) => (await ask(pool, task)) as Forwarded,
-    close: () => pool.destroy(),
+    forward: async (task) => {
+      // Piscina would start a new thread, and nobody would end it.
+      if (closed) throw new HeadstartError('ENGINE_FAILED', 'the extractor was closed')
+      return (await ask(pool, task)) as Forwarded
+    },
+    close: async () => {
+      closed = true
+      await pool.destroy()
+    },
   }
 }
