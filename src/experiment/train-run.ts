@@ -1,6 +1,5 @@
 // Owns one run: train a head, pass the parity gate, publish. An identical request returns the run
 // that exists. Nothing is published that did not pass.
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { saveDataset } from '../dataset/save.js'
 import type { OpenDataset } from '../dataset/types.js'
@@ -101,7 +100,6 @@ export const trainRun = async (request: RunRequest): Promise<RunResult> => {
   const existing = await loadRun(workspace.store, runId)
   if (existing !== null) return { run: existing, trained: false }
 
-  await mkdir(workspace.checkpointDir, { recursive: true })
   const checkpoint = fileCheckpoint(join(workspace.checkpointDir, runId))
   const started = performance.now()
   const trained = await trainHead({

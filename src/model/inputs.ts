@@ -1,4 +1,5 @@
 // Owns what `predict` is given: files, folders and tensor files, to content bytes with a name each.
+import type { Dirent } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hasImageExtension } from '../dataset/folder.js'
@@ -25,12 +26,18 @@ const readImage = async (path: string): Promise<Input> => {
   }
 }
 
-async function* imagesBelow(folder: string): AsyncGenerator<string> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+async function* imagesBelow(folder: string): AsyncGenerator<Input> {
+  let entries: Dirent[]
+  try {
+    entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  } catch (error) {
+    yield { name: folder, problem: `cannot be read: ${messageOf(error)}` }
+    return
+  }
   const names = entries
     .filter((entry) => entry.isFile() && hasImageExtension(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
-  yield* names.sort()
+  for (const name of names.sort()) yield await readImage(name)
 }
 
 async function* rowsOf(path: string, shape: readonly number[]): AsyncGenerator<Input> {
@@ -66,6 +73,6 @@ export async function* readInputs(
     if (found === null) yield { name: path, problem: 'there is no such file' }
     else if (input.kind === 'tensor') yield* rowsOf(path, input.shape)
     else if (!found.isDirectory()) yield await readImage(path)
-    else for await (const image of imagesBelow(path)) yield await readImage(image)
+    else yield* imagesBelow(path)
   }
 }

@@ -59,10 +59,12 @@ const compareRow = (
   if (bits(stored).equals(bits(served))) return
   difference.bitwise = false
   stored.forEach((value, i) => {
-    const absolute = Math.abs(value - (served[i] ?? Number.NaN))
-    const relative = absolute / Math.max(1, Math.abs(value))
-    if (!(absolute <= difference.maxAbsDiff)) difference.maxAbsDiff = absolute
-    if (!(relative <= difference.maxRelDiff)) {
+    const distance = Math.abs(value - (served[i] ?? Number.NaN))
+    // NaN would lose every comparison that follows.
+    const absolute = Number.isFinite(distance) ? distance : Number.POSITIVE_INFINITY
+    const relative = Number.isFinite(distance) ? distance / Math.max(1, Math.abs(value)) : absolute
+    if (absolute > difference.maxAbsDiff) difference.maxAbsDiff = absolute
+    if (relative > difference.maxRelDiff) {
       difference.maxRelDiff = relative
       difference.worst = key
     }

@@ -92,6 +92,20 @@ describe('predict', () => {
     ])
   })
 
+  it('with a folder that it may not read names it and predicts the others', async () => {
+    const open = await makeFolder()
+    await cp(join(cwd, 'new'), join(open, 'new'), { recursive: true })
+    await mkdir(join(open, 'closed'), { mode: 0o000 })
+    const args = ['predict', 'colours', 'closed', 'new/b.png', '--json']
+    const store = ['--store', `file://${cwd}/.headstart/store`]
+    const result = await runCli([...args, ...store], { cwd: open, permissions: true })
+    expect(result.code, result.stderr).toBe(1)
+    expect(documentOf<Predictions>(result).predictions).toMatchObject([
+      { name: 'closed', ok: false, problem: expect.stringContaining('EACCES') },
+      { name: 'new/b.png', ok: true },
+    ])
+  })
+
   it('writes a table for people, with as many labels as asked for', async () => {
     const { code, stdout } = await runCli(['predict', 'colours', 'new/b.png', '--top', '1'], {
       cwd,

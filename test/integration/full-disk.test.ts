@@ -136,13 +136,10 @@ describe('a store folder that is not writable', () => {
     await mkdir(join(cwd, 'closed'))
     await writeDenseBase(join(cwd, 'base'))
     await chmod(join(cwd, 'closed'), 0o555)
-    await chmod(cwd, 0o755)
-    // Permissions do not hold root back.
-    const nobody = process.getuid?.() === 0 ? { uid: 65534 } : {}
     const store = ['--store', `file://${cwd}/closed/store`]
     const failure = await runFailing(['base', 'add', join(cwd, 'base'), ...store], {
       cwd,
-      ...nobody,
+      permissions: true,
     })
     expect(failure).toMatchObject({ code: 'STORE_UNAVAILABLE', exitCode: 1 })
     expect(failure.message).toContain(`${cwd}/closed/store`)
@@ -158,6 +155,21 @@ describe('a store folder that is not writable', () => {
       expect(failure).toMatchObject({ code: 'STORE_UNAVAILABLE', exitCode: 1 })
       expect(failure.message).toContain(`${cwd}/${place}`)
     }
+  })
+
+  it('does not matter for the working directory when the store lies elsewhere', async () => {
+    const cwd = await makeFolder()
+    const elsewhere = await makeFolder()
+    await writeDenseBase(join(cwd, 'base'))
+    await writeDenseDataset(cwd, 64)
+    await chmod(cwd, 0o555)
+    const args = ['train', '--base', 'base', '--cut', 'features', '--dataset', 'rows.npy']
+    const rest = ['--labels', 'labels.csv', '--epochs', '2', '--store', `file://${elsewhere}/store`]
+    const { runs } = await runJson<{ runs: object[] }>([...args, ...rest], {
+      cwd,
+      permissions: true,
+    })
+    expect(runs).toMatchObject([{ trained: true }])
   })
 
   it('hinders no reading', async () => {

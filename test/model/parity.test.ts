@@ -103,7 +103,7 @@ describe('the parity gate', () => {
 
   it('fails on the last bit of one value on the same engine, and names the sample', async () => {
     const { keys } = makeRequest()
-    const { request } = makeRequest({ answer: offBy(keys[4], 2 ** -20) })
+    const { request } = makeRequest({ answer: offBy(keys[4], 2 ** -17) })
     const failure = await failureOf(checkParity(request))
     expect(failure.code).toBe('PARITY_FAILED')
     expect(failure.details).toEqual([`worst sample: name of ${keys[4]?.slice(0, 6)}`])

@@ -22,8 +22,8 @@ export interface CliOptions {
   readonly input?: string
   /** Leaves stdin open for the test to write to. */
   readonly keepInput?: boolean
-  /** Run as this user; for permissions, which root does not have. */
-  readonly uid?: number
+  /** Permissions hold root back too: as any owner, it may not write what is closed to writing. */
+  readonly permissions?: boolean
 }
 
 export interface RunningCli {
@@ -38,17 +38,22 @@ const cleanEnvironment = (): Record<string, string | undefined> =>
     Object.entries(process.env).filter(([name]) => !/^(HEADSTART_|NODE_|VITEST)/.test(name)),
   )
 
+const OVERRIDES = '-dac_override,-dac_read_search'
+/** Takes from root what lets it pass over permissions; it stays the owner of its files. */
+const BOUND_BY_PERMISSIONS = ['setpriv', `--bounding-set=${OVERRIDES}`, `--inh-caps=${OVERRIDES}`]
+
 /** Any command; its output is collected. */
 export const startProcess = (
   command: string,
   args: readonly string[],
-  { cwd, env = {}, input = '', keepInput = false, uid }: CliOptions,
+  { cwd, env = {}, input = '', keepInput = false, permissions = false }: CliOptions,
 ): RunningCli => {
-  const child = spawn(command, args, {
+  const isBound = permissions && process.getuid?.() === 0
+  const line = [...(isBound ? BOUND_BY_PERMISSIONS : []), command, ...args]
+  const child = spawn(line[0] ?? command, line.slice(1), {
     cwd,
     env: { ...cleanEnvironment(), ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
-    ...(uid === undefined ? {} : { uid, gid: uid }),
   })
   const output = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))

@@ -1,5 +1,5 @@
 // Owns registering a base: its exact bytes go into the store, the record is written last.
-import { HeadstartError } from '../../errors.js'
+import { HeadstartError, isHeadstartError } from '../../errors.js'
 import { canonicalJson } from '../../identity/canonical-json.js'
 import { sha256 } from '../../identity/hash.js'
 import type { Store } from '../../store/port.js'
@@ -41,6 +41,15 @@ export const registerBase = async (store: Store, from: string): Promise<BaseReco
     cuts: [...cuts],
     files: described,
   }
-  await store.putIfAbsent(baseRecordKey(base.baseId), Buffer.from(canonicalJson(record)))
-  return record
+  try {
+    await store.putIfAbsent(baseRecordKey(base.baseId), Buffer.from(canonicalJson(record)))
+    return record
+  } catch (error) {
+    // Somebody registered the same base from files that are cut differently: theirs is as good.
+    const faster = isHeadstartError(error, 'STORE_CONFLICT')
+      ? await loadBaseRecord(store, base.baseId)
+      : null
+    if (faster === null) throw error
+    return faster
+  }
 }
