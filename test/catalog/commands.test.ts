@@ -1,5 +1,5 @@
 // The commands over the catalog: what they print for people and for programs, and exit codes.
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Command } from 'commander'
@@ -110,11 +110,11 @@ describe('the commands over a filled store', () => {
     const good = await cli('doctor')
     expect(good).toContain('Nothing failed.')
     expect(process.exitCode).toBe(0)
-    const file = join(place.folder, 'file')
-    await writeFile(file, '')
-    const bad = JSON.parse(
-      await headstart(['doctor', '--json'], pathToFileURL(join(file, 's')).href),
-    )
+    // A file where the store keeps its drafts: nothing can be written.
+    const broken = join(place.folder, 'broken')
+    await mkdir(broken)
+    await writeFile(join(broken, '.tmp'), '')
+    const bad = JSON.parse(await headstart(['doctor', '--json'], pathToFileURL(broken).href))
     expect(bad.healthy).toBe(false)
     expect(process.exitCode).toBe(1)
   })

@@ -19,7 +19,7 @@ describe('an extraction that does not come to its end', () => {
     const abort = new AbortController()
     const first = createExtractor({
       onRows: (batch) => {
-        if (batch === at) abort.abort()
+        if (batch >= at) abort.abort()
       },
     })
     const options = { shardRows: 16, signal: abort.signal }
@@ -54,7 +54,7 @@ describe('an extraction that does not come to its end', () => {
     const store = createFileStore(await makeFolder())
     const first = createExtractor({
       onRows: (batch) => {
-        if (batch === 4) throw new HeadstartError('ENGINE_FAILED', 'out of memory')
+        if (batch >= 4) throw new HeadstartError('ENGINE_FAILED', 'out of memory')
       },
     })
     const failure = await failureOf(extractContents(store, first, samples(40), { shardRows: 64 }))

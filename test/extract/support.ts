@@ -42,7 +42,7 @@ export const sample = (name: string | number): Uint8Array => Buffer.from(`sample
 export interface ExtractorOptions {
   readonly batchSize?: number
   readonly parallelBatches?: number
-  /** Called before a batch is answered; may throw or wait. */
+  /** Called before a batch is answered, with the number of those that were; may throw or wait. */
   readonly onRows?: (batch: number, names: readonly string[]) => void | Promise<void>
 }
 
