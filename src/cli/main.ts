@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Entry of the command line: commands, and what a failure prints. Exit codes: 0 done, 1 the work
-// failed, 2 the request was wrong, 130 interrupted.
+// failed, 2 the request was wrong, 130 interrupted. Commands import their use-cases when they run:
+// TF.js and sharp take most of a second that --help should not cost.
 import { Command, CommanderError } from 'commander'
 import { type ErrorCode, HeadstartError, messageOf } from '../errors.js'
 import { VERSION } from '../version.js'

@@ -1,8 +1,7 @@
 // Owns the options that say what to extract and how to train, and their way into an experiment, so
 // that the command line and experiment files share one schema and one report of faults.
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { ENGINE_REQUESTS } from '../extractor/choose-engine.js'
-import { FITS, KERNELS, POOLINGS } from '../extractor/spec.js'
+import { ENGINE_REQUESTS, FITS, KERNELS, POOLINGS } from '../extractor/spec.js'
 
 /** Options that every command with a workspace takes. */
 export const addCommonOptions = (command: Command): Command =>

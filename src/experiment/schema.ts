@@ -2,9 +2,8 @@
 import { z } from 'zod'
 import { datasetSpecSchema, splitSpecSchema } from '../dataset/spec.js'
 import { HeadstartError } from '../errors.js'
-import { ENGINE_REQUESTS } from '../extractor/choose-engine.js'
 import { preprocessSchema } from '../extractor/preprocess.js'
-import { POOLINGS } from '../extractor/spec.js'
+import { ENGINE_REQUESTS, POOLINGS } from '../extractor/spec.js'
 import { headSpecSchema } from '../head/spec.js'
 import { isName } from '../store/names.js'
 

@@ -3,16 +3,13 @@ import { messageOf } from '../errors.js'
 import type { EngineInfo } from '../features/shard.js'
 import { probeEngineInThread } from './engines/pool.js'
 import { findTensorflowPackage } from './engines/tensorflow.js'
-import type { EngineName } from './spec.js'
+import type { EngineName, EngineRequestName } from './spec.js'
 
 export interface ResolvedEngine {
   readonly name: EngineName
   /** See ExtractorSpec.fixedBatch. */
   readonly fixedBatch: number | null
 }
-
-export const ENGINE_REQUESTS = ['auto', 'wasm', 'tensorflow'] as const
-export type EngineRequestName = (typeof ENGINE_REQUESTS)[number]
 
 /**
  * libtensorflow picks its kernels by the batch size, so its batches always have this size. The

@@ -11,6 +11,9 @@ export const POOLINGS = ['none', 'avg', 'max'] as const
 /** What computes. `auto` is a request, never a part of a spec. */
 export const ENGINES = ['wasm', 'tensorflow'] as const
 export type EngineName = (typeof ENGINES)[number]
+/** What a user may ask for. */
+export const ENGINE_REQUESTS = ['auto', ...ENGINES] as const
+export type EngineRequestName = (typeof ENGINE_REQUESTS)[number]
 export const BASE_FORMATS = ['layers-model', 'graph-model'] as const
 
 const channelTriple = z.tuple([z.number(), z.number(), z.number()])

@@ -1,7 +1,5 @@
 // Owns `headstart base add` and `headstart base layers`.
 import type { Command } from 'commander'
-import { addBase } from '../../experiment/add-named.js'
-import { resolveBase } from '../../experiment/references.js'
 import type { BaseRecord } from '../../extractor/base/load.js'
 import { type CommonOptions, runCommand } from '../context.js'
 import { addCommonOptions } from '../options.js'
@@ -39,6 +37,7 @@ Examples:
     )
     .action((from: string, options: CommonOptions & { name?: string; replace?: boolean }) =>
       runCommand(options, async ({ workspace, folder }) => {
+        const { addBase } = await import('../../experiment/add-named.js')
         const { name, replace = false } = options
         const record = await addBase(workspace.store, { from, name, folder, replace })
         return { json: record, text: describeBase(record) }
@@ -54,6 +53,7 @@ Examples:
     .addHelpText('after', '\nExample:\n  headstart base layers mobilenet')
     .action((from: string, options: CommonOptions) =>
       runCommand(options, async ({ workspace, folder }) => {
+        const { resolveBase } = await import('../../experiment/references.js')
         const { cuts, baseId } = await resolveBase(workspace.store, from, folder)
         const rows = cuts.map((cut) => [cut.path, cut.className, shape(cut.shape)])
         return { json: { baseId, cuts }, text: table(rows, ['cut', 'class', 'feature shape']) }

@@ -2,7 +2,6 @@
 import type { Command } from 'commander'
 import { datasetSpecSchema } from '../../dataset/spec.js'
 import { type Dataset, SPLITS } from '../../dataset/types.js'
-import { addDataset } from '../../experiment/add-named.js'
 import { parseWith } from '../../experiment/schema.js'
 import { type CommonOptions, runCommand } from '../context.js'
 import {
@@ -63,6 +62,7 @@ Examples:
         options: CommonOptions & DatasetOptions & { name: string; replace?: boolean },
       ) =>
         runCommand(options, async ({ workspace, progress, signal, folder }) => {
+          const { addDataset } = await import('../../experiment/add-named.js')
           const opened = await addDataset(workspace.store, {
             spec: parseWith(datasetSpecSchema, datasetInput(from, options), 'the dataset'),
             split: options.split,

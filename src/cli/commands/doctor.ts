@@ -1,6 +1,6 @@
 // Owns `headstart doctor`: one line a check, and how to mend what is wrong.
 import type { Command } from 'commander'
-import { type Diagnosis, runDoctor } from '../../catalog/doctor.js'
+import type { Diagnosis } from '../../catalog/doctor.js'
 import type { Check } from '../../catalog/doctor-check.js'
 import { type CommonOptions, EXIT_CODES, type Report, runCommand } from '../context.js'
 import { addCommonOptions } from '../options.js'
@@ -43,6 +43,7 @@ Examples:
           { name: 'cache folder', path: hashCacheDir },
           { name: 'checkpoint folder', path: checkpointDir },
         ]
+        const { runDoctor } = await import('../../catalog/doctor.js')
         const diagnosis = await runDoctor({ store, folders })
         const exitCode = diagnosis.healthy ? EXIT_CODES.done : EXIT_CODES.failed
         return { json: diagnosis, text: describe(diagnosis), exitCode }

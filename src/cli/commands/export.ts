@@ -2,7 +2,7 @@
 import { relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { shortId } from '../../identity/hash.js'
-import { type ExportResult, exportRun } from '../../model/export.js'
+import type { ExportResult } from '../../model/export.js'
 import { findRun } from '../../model/find-run.js'
 import { type CommonOptions, type Report, runCommand } from '../context.js'
 import { bytes, table } from '../tables.js'
@@ -52,6 +52,7 @@ Examples:
         const { store } = workspace
         const run = await findRun(store, reference)
         const target = resolve(folder, options.to)
+        const { exportRun } = await import('../../model/export.js')
         const result = await exportRun({ store, run, folder: target, signal })
         return { json: result, text: describeExport(result, folder) }
       })

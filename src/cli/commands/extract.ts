@@ -1,6 +1,6 @@
 // Owns `headstart extract`: stage 1 by itself.
 import type { Command } from 'commander'
-import { type ExtractOnlyResult, extractOnly } from '../../experiment/extract-only.js'
+import type { ExtractOnlyResult } from '../../experiment/extract-only.js'
 import { parseExtraction } from '../../experiment/schema.js'
 import { type CommonOptions, runCommand } from '../context.js'
 import {
@@ -41,6 +41,7 @@ Examples:
     .action((options: CommonOptions & ExtractionOptions) => {
       const extraction = parseExtraction(extractionInput(options))
       return runCommand(options, async ({ workspace, progress, signal, folder }) => {
+        const { extractOnly } = await import('../../experiment/extract-only.js')
         const { events } = progress
         const result = await extractOnly({ workspace, extraction, folder, signal, events })
         return { json: result, text: describe(result) }

@@ -3,9 +3,7 @@ import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
 import { HeadstartError } from '../../errors.js'
 import { findRun } from '../../model/find-run.js'
-import { readInputs } from '../../model/inputs.js'
-import { openModel } from '../../model/open-model.js'
-import { type NamedPrediction, predictInputs } from '../../model/predict.js'
+import type { NamedPrediction } from '../../model/predict.js'
 import { type CommonOptions, EXIT_CODES, runCommand } from '../context.js'
 import { addCommonOptions, parseCount } from '../options.js'
 import { table } from '../tables.js'
@@ -50,6 +48,9 @@ Examples:
     )
     .action((reference: string, paths: string[], options: CommonOptions & { top?: number }) =>
       runCommand(options, async ({ workspace, signal }) => {
+        const { readInputs } = await import('../../model/inputs.js')
+        const { openModel } = await import('../../model/open-model.js')
+        const { predictInputs } = await import('../../model/predict.js')
         const run = await findRun(workspace.store, reference)
         const model = await openModel(workspace.store, run)
         const predictions: NamedPrediction[] = []

@@ -1,7 +1,7 @@
 // Owns `headstart run`: the main job, and how its result looks.
 import type { Command } from 'commander'
 import { loadExperimentFile } from '../../experiment/load-file.js'
-import { type ExperimentResult, runExperiment } from '../../experiment/run.js'
+import type { ExperimentResult } from '../../experiment/run.js'
 import { shortId } from '../../identity/hash.js'
 import { type CommonOptions, type Report, runCommand } from '../context.js'
 import { describeHead, metricCells, metricHead } from '../metrics-text.js'
@@ -55,6 +55,7 @@ Examples:
     .action(async (file: string, options: CommonOptions) => {
       const { experiment, folder } = await loadExperimentFile(file)
       await runCommand(options, async ({ workspace, signal, progress }): Promise<Report> => {
+        const { runExperiment } = await import('../../experiment/run.js')
         const { events } = progress
         const result = await runExperiment({ workspace, experiment, folder, signal, events })
         return { json: result, text: describeResult(result) }

@@ -1,6 +1,5 @@
 // Owns `headstart train`: one head from options, the same job as `headstart run`.
 import type { Command } from 'commander'
-import { runExperiment } from '../../experiment/run.js'
 import { parseExperiment } from '../../experiment/schema.js'
 import { type CommonOptions, runCommand } from '../context.js'
 import {
@@ -34,6 +33,7 @@ Examples:
     .action((options: CommonOptions & ExtractionOptions & HeadOptions) => {
       const experiment = parseExperiment({ ...extractionInput(options), ...trainingInput(options) })
       return runCommand(options, async ({ workspace, progress, signal, folder }) => {
+        const { runExperiment } = await import('../../experiment/run.js')
         const { events } = progress
         const result = await runExperiment({ workspace, experiment, folder, signal, events })
         return { json: result, text: describeResult(result) }

@@ -1,6 +1,5 @@
 // Owns `headstart verify`: the parity gate on a published run, again.
 import type { Command } from 'commander'
-import { verifyRun } from '../../experiment/verify.js'
 import { findRun } from '../../model/find-run.js'
 import { PARITY_SAMPLES } from '../../model/parity.js'
 import { type CommonOptions, runCommand } from '../context.js'
@@ -19,6 +18,7 @@ export const addVerifyCommand = (program: Command): void => {
     .addHelpText('after', '\nExample:\n  headstart verify pets-v1 --samples 200')
     .action((reference: string, options: CommonOptions & { samples?: number; content?: string }) =>
       runCommand(options, async ({ workspace, signal }) => {
+        const { verifyRun } = await import('../../experiment/verify.js')
         const run = await findRun(workspace.store, reference)
         const { samples = PARITY_SAMPLES, content = run.dataset.from } = options
         const { store } = workspace
