@@ -30,6 +30,15 @@ const wall = (name, vendor, owners) => ({
   to: { path: `node_modules/(${vendor})` },
 })
 
+/** The one forward path: only `owner` may import this file of the extractor. */
+const onlyFor = (name, file, owner) => ({
+  name: `one-${name}`,
+  comment: `only ${owner} may import src/extractor/${file}; others call Extractor.rows, or inputOf`,
+  severity: 'error',
+  from: { path: '^(src|workers)/', pathNot: owner },
+  to: { path: `^src/extractor/${file.replace('.', '\\.')}$` },
+})
+
 module.exports = {
   forbidden: [
     {
@@ -65,10 +74,13 @@ module.exports = {
       to: { path: '^src/config\\.ts$' },
     },
     ...direction,
+    // The doctor decodes a tiny image to see whether the image library works.
+    onlyFor('decode', 'decode.ts', '^src/(extractor/|catalog/doctor-machine\\.ts$)'),
+    onlyFor('normalise', 'normalise.ts', '^src/extractor/'),
     wall('aws', '@aws-sdk/', '^src/store/s3\\.ts$'),
     wall('arrow', 'apache-arrow/', '^src/features/arrow[^/]*\\.ts$'),
     wall('tfjs', '@tensorflow/', '^src/(extractor/engines|head)/'),
-    wall('sharp', 'sharp/', '^src/(extractor/decode\\.ts$|catalog/)'),
+    wall('sharp', 'sharp/', '^src/(extractor/decode|catalog/doctor-machine)\\.ts$'),
     wall('commander', '(commander|cli-progress|cli-table3)/', '^src/cli/'),
   ],
   options: {

@@ -27,14 +27,18 @@ export interface Config {
   readonly s3Checksums: 'WHEN_REQUIRED' | 'WHEN_SUPPORTED' | undefined
   /** Bound of the local copies of remote shards, in bytes. */
   readonly cacheBytes: number
-  /** Print stack traces. */
-  readonly debug: boolean
 }
+
+type Environment = Readonly<Record<string, string | undefined>>
 
 const DEFAULT_CACHE_BYTES = 20 * 2 ** 30
 
+/** Whether to print stack traces. Never throws: it is asked when something else failed. */
+export const parseDebug = (environment: Environment): boolean =>
+  environmentSchema.shape.HEADSTART_DEBUG.safeParse(environment.HEADSTART_DEBUG).data ?? false
+
 /** @throws CONFIG_INVALID naming every variable at fault. */
-export const parseConfig = (environment: Readonly<Record<string, string | undefined>>): Config => {
+export const parseConfig = (environment: Environment): Config => {
   const result = environmentSchema.safeParse(environment)
   if (!result.success)
     throw new HeadstartError('CONFIG_INVALID', 'the environment cannot be used', {
@@ -48,6 +52,5 @@ export const parseConfig = (environment: Readonly<Record<string, string | undefi
     s3ForcePathStyle: parsed.HEADSTART_S3_FORCE_PATH_STYLE,
     s3Checksums: parsed.HEADSTART_S3_CHECKSUMS,
     cacheBytes: parsed.HEADSTART_CACHE_BYTES ?? DEFAULT_CACHE_BYTES,
-    debug: parsed.HEADSTART_DEBUG ?? false,
   }
 }

@@ -151,6 +151,11 @@ export const ERROR_CATALOGUE = {
     500,
     true,
   ),
+  FEATURES_TOO_LARGE: entry(
+    'The features of this experiment do not fit in the memory of this machine.',
+    'Use pooling or a narrower cut, fewer views, or a machine with more memory.',
+    413,
+  ),
   FEATURES_MISMATCH: entry(
     'Features do not belong to the extractor or dataset that asked for them.',
     'Extract the features again with this extractor.',

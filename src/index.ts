@@ -6,9 +6,9 @@ export type { Events } from './experiment/events.js'
 export { type ExtractOnlyResult, extractOnly } from './experiment/extract-only.js'
 export { type LoadedExperiment, loadExperimentFile } from './experiment/load-file.js'
 export { resolveBase, resolveDataset } from './experiment/references.js'
+export type { ExperimentResult } from './experiment/result.js'
 export {
   type ExperimentRequest,
-  type ExperimentResult,
   runExperiment,
 } from './experiment/run.js'
 export {

@@ -54,11 +54,16 @@ const countOf = (units: readonly GarbageUnit[]): GarbageCount => {
   }
 }
 
-/** One after another within a unit: what publishes it goes first. */
-const deleteUnit = async (store: Store, { kind, id, objects }: GarbageUnit): Promise<void> => {
+/**
+ * One after another within a unit: what publishes it goes first.
+ *
+ * @returns false for a run that was published meanwhile, which stays.
+ */
+const deleteUnit = async (store: Store, { kind, id, objects }: GarbageUnit): Promise<boolean> => {
   // Between a head and its run.json lie milliseconds: look again whether they have passed.
-  if (kind === 'run' && (await store.head(documentKey('run', id))) !== null) return
+  if (kind === 'run' && (await store.head(documentKey('run', id))) !== null) return false
   for (const { key } of objects) await store.delete(key)
+  return true
 }
 
 /**
@@ -83,19 +88,21 @@ export const collectGarbage = async (request: GarbageRequest): Promise<GarbageRe
       { details: references.damaged.map(({ key, problem }) => `${key}: ${problem}`) },
     )
   const plan = planGarbage({ ...references, objects }, { nowMs: now, graceMs })
+  const stayed = new Set<GarbageUnit>()
   if (!dryRun)
     await eachBounded(plan.garbage, PARALLEL_DELETES, async (unit) => {
       assertNotAborted(signal)
-      await deleteUnit(store, unit)
+      if (!(await deleteUnit(store, unit))) stayed.add(unit)
     })
+  const gone = plan.garbage.filter((unit) => !stayed.has(unit))
   const collected = Object.fromEntries(
-    GARBAGE_KINDS.map((kind) => [kind, countOf(plan.garbage.filter((unit) => unit.kind === kind))]),
+    GARBAGE_KINDS.map((kind) => [kind, countOf(gone.filter((unit) => unit.kind === kind))]),
   ) as Record<GarbageKind, GarbageCount>
   return {
     dryRun,
     graceMs,
     collected,
-    total: countOf(plan.garbage),
+    total: countOf(gone),
     young: countOf(plan.young),
     danglingNames: plan.danglingNames.map(({ kind, name, id }) => ({ kind, name, id })),
     unknownExtractors: plan.unknownExtractors,

@@ -2,6 +2,8 @@
 import { parseConfig } from '../config.js'
 import type { Workspace } from '../experiment/workspace.js'
 import { openWorkspace } from '../experiment/workspace.js'
+import { listenForInterruption } from './interruption.js'
+import { writeOut } from './output.js'
 import { createProgress, type Progress } from './progress.js'
 
 /** Options that every command takes. */
@@ -17,36 +19,18 @@ export interface Context {
   readonly signal: AbortSignal
   /** Relative paths on the command line start here. */
   readonly folder: string
+  /** Writes one line for people as soon as it is known; nothing with --json. */
+  print(line: string): Promise<void>
 }
 
 /** What a command prints: one JSON document, or text for people. */
 export interface Report {
   readonly json: unknown
-  readonly text: string
+  /** Undefined: all lines were printed while the command worked. */
+  readonly text: string | undefined
   /** Default 0. */
   readonly exitCode?: number
 }
-
-const interruption = (): { signal: AbortSignal; dispose: () => void } => {
-  const controller = new AbortController()
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (controller.signal.aborted) process.exit(EXIT_CODES.interrupted)
-    process.stderr.write(`\n${signal}: stopping after this batch; once more stops at once\n`)
-    controller.abort()
-  }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
-  return {
-    signal: controller.signal,
-    dispose: () => {
-      process.off('SIGINT', onSignal)
-      process.off('SIGTERM', onSignal)
-    },
-  }
-}
-
-/** 130 is what shells expect of a command that Ctrl-C ended. */
-export const EXIT_CODES = { done: 0, failed: 1, wrongRequest: 2, interrupted: 130 } as const
 
 /** Runs a command in a workspace and prints its report on stdout. */
 export const runCommand = async (
@@ -55,7 +39,7 @@ export const runCommand = async (
 ): Promise<void> => {
   const config = parseConfig(process.env)
   const folder = process.cwd()
-  const { signal, dispose } = interruption()
+  const { signal, dispose } = listenForInterruption()
   const progress = createProgress()
   const url = options.store ?? config.storeUrl
   const workspace = await openWorkspace({
@@ -68,9 +52,13 @@ export const runCommand = async (
     ...(config.s3Checksums === undefined ? {} : { s3Checksums: config.s3Checksums }),
   })
   try {
-    const { json, text, exitCode } = await command({ workspace, progress, signal, folder })
+    const print = async (line: string): Promise<void> => {
+      if (!options.json) await writeOut(`${line}\n`)
+    }
+    const { json, text, exitCode } = await command({ workspace, progress, signal, folder, print })
     progress.stop()
-    process.stdout.write(options.json ? `${JSON.stringify(json, null, 2)}\n` : `${text}\n`)
+    if (options.json) await writeOut(`${JSON.stringify(json, null, 2)}\n`)
+    else if (text !== undefined) await print(text)
     if (exitCode !== undefined) process.exitCode = exitCode
   } finally {
     progress.stop()

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // Entry of the command line: commands, and what a failure prints. Exit codes: 0 done, 1 the work
-// failed, 2 the request was wrong, 130 interrupted. Commands import their use-cases when they run:
+// failed, 2 the request was wrong, 130 or 143 interrupted, 141 nobody reads. Commands import their use-cases when they run:
 // TF.js and sharp take most of a second that --help should not cost.
 import { Command, CommanderError } from 'commander'
+import { parseDebug } from '../config.js'
 import { type ErrorCode, HeadstartError, messageOf } from '../errors.js'
 import { VERSION } from '../version.js'
 import { addBaseCommand } from './commands/base.js'
@@ -19,7 +20,9 @@ import { addRunCommand } from './commands/run.js'
 import { addRunsCommand } from './commands/runs.js'
 import { addTrainCommand } from './commands/train.js'
 import { addVerifyCommand } from './commands/verify.js'
-import { EXIT_CODES } from './context.js'
+import { EXIT_CODES } from './exit-codes.js'
+import { interruptedExitCode } from './interruption.js'
+import { endOnClosedPipe } from './output.js'
 
 const MAX_DETAILS = 25
 
@@ -69,7 +72,7 @@ const FOUND_WHILE_WORKING: ReadonlySet<ErrorCode> = new Set([
 ])
 
 const exitCodeOf = ({ code, httpStatus, retryable }: HeadstartError): number => {
-  if (code === 'INTERRUPTED') return EXIT_CODES.interrupted
+  if (code === 'INTERRUPTED') return interruptedExitCode()
   const workFailed = httpStatus >= 500 || retryable || FOUND_WHILE_WORKING.has(code)
   return workFailed ? EXIT_CODES.failed : EXIT_CODES.wrongRequest
 }
@@ -98,7 +101,7 @@ const jsonFailure = (error: unknown): string => {
 }
 
 const main = async (argv: readonly string[]): Promise<number> => {
-  const debug = process.env.HEADSTART_DEBUG === '1'
+  const debug = parseDebug(process.env)
   try {
     await buildProgram().parseAsync([...argv])
     // A command may have done its work and still found something wrong.
@@ -119,4 +122,5 @@ const main = async (argv: readonly string[]): Promise<number> => {
   }
 }
 
+endOnClosedPipe()
 process.exitCode = await main(process.argv)

@@ -1,9 +1,10 @@
 // Owns the remembered hashes of a dataset's files, one text file a dataset root, local to a machine.
 // A hint, never the truth: readers check content again. What is broken in any way is ignored.
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SHA256_PATTERN, type Sha256, sha256 } from '../identity/hash.js'
+import { eachBounded } from './each-bounded.js'
 
 /** What tells that a file was not touched: size, modification time in nanoseconds, inode. */
 export interface FileStamp {
@@ -19,11 +20,18 @@ export interface HashCache {
    * change could leave the same modification time (git calls this "racily clean").
    */
   set(name: string, stamp: FileStamp, key: Sha256, readAtMs: number): void
-  /** Writes the cache; with `complete`, without the names that were neither got nor set. */
+  /**
+   * Writes the cache when anything was set. Names that were neither got nor set stay: another
+   * dataset in the same folder has them. With `complete`, where they are the most by far, without
+   * those of files that changed or are gone, so that the cache cannot grow beyond the folder.
+   */
   save(options: { readonly complete: boolean }): Promise<void>
 }
 
 const RACY_WINDOW_MS = 2000
+/** More untouched names for each touched one are looked at again, which costs a `stat` each. */
+const MAX_UNTOUCHED_RATIO = 2
+const PARALLEL_STATS = 16
 const HEADER = 'headstart hash cache 1'
 // <sha256> <size> <mtimeNs> <inode> <name as a JSON string>
 const LINE = /^([0-9a-f]{64}) (\d+ \d+ \d+) (".*")$/
@@ -74,6 +82,19 @@ const writeByRename = async (folder: string, file: string, text: string): Promis
   }
 }
 
+/** The entries whose files are still as they were when they were hashed. */
+const stillTrue = async (
+  root: string,
+  entries: ReadonlyMap<string, Remembered>,
+): Promise<Map<string, Remembered>> => {
+  const kept = new Map<string, Remembered>()
+  await eachBounded([...entries], PARALLEL_STATS, async ([name, entry]) => {
+    const found = await stat(join(root, name), { bigint: true }).catch(() => null)
+    if (found !== null && textOfStamp(found) === entry.stamp) kept.set(name, entry)
+  })
+  return kept
+}
+
 /**
  * Loads what is remembered about the files below a folder.
  *
@@ -89,7 +110,11 @@ export const loadHashCache = async (cacheDir: string, root: string): Promise<Has
   return {
     get(name, stamp) {
       const entry = remembered.get(name)
-      if (entry === undefined || entry.stamp !== textOfStamp(stamp)) return undefined
+      if (entry === undefined) return undefined
+      if (entry.stamp !== textOfStamp(stamp)) {
+        remembered.delete(name)
+        return undefined
+      }
       used.set(name, entry)
       return entry.key
     },
@@ -100,9 +125,11 @@ export const loadHashCache = async (cacheDir: string, root: string): Promise<Has
       changed = true
     },
     async save({ complete }) {
-      if (!changed && (!complete || used.size === remembered.size)) return
-      const entries = complete ? used : new Map([...remembered, ...used])
-      await writeByRename(cacheDir, file, formatCache(entries))
+      if (!changed) return
+      let untouched = new Map([...remembered].filter(([name]) => !used.has(name)))
+      if (complete && untouched.size > MAX_UNTOUCHED_RATIO * used.size)
+        untouched = await stillTrue(root, untouched)
+      await writeByRename(cacheDir, file, formatCache(new Map([...untouched, ...used])))
     },
   }
 }

@@ -34,10 +34,11 @@ export interface HashedFiles {
 const PARALLEL_FILES = 16
 const CHUNK_BYTES = 1024 ** 2
 
-const hashHandle = async (
+/** SHA-256 of what follows in the file, in chunks. @param size expected; sizes the chunk. */
+export const hashHandle = async (
   handle: FileHandle,
   size: number,
-  signal: AbortSignal | undefined,
+  signal?: AbortSignal,
 ): Promise<Sha256> => {
   const hash = createHash('sha256')
   const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size + 1))

@@ -8,7 +8,7 @@ import { hashFiles } from './hash-files.js'
 import { labelDataset } from './labelled.js'
 import { createFileReader, createTensorReader } from './reader.js'
 import { detectSource, type FoundFiles, type KeyedEntry, type SourceKind } from './source.js'
-import type { DatasetSpec, SplitSpec } from './spec.js'
+import type { DatasetSpec, SplitSpec, TargetKind } from './spec.js'
 import { findInTable, tableRoot } from './table.js'
 import { hashRows, type OpenTensor, openTensor, readRowEntries } from './tensor-rows.js'
 import type { Content, Dataset, OpenDataset } from './types.js'
@@ -25,6 +25,11 @@ export interface IndexRequest {
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
+/** With the target that is meant where none was asked for. */
+interface ResolvedRequest extends IndexRequest {
+  readonly spec: DatasetSpec & { readonly target: TargetKind }
+}
+
 interface Found {
   readonly entries: readonly KeyedEntry[]
   readonly content: Content
@@ -32,7 +37,7 @@ interface Found {
 }
 
 const buildDataset = (
-  { spec, split }: IndexRequest,
+  { spec, split }: ResolvedRequest,
   from: string,
   { entries, content, notes }: Found,
 ): Dataset => {
@@ -52,7 +57,7 @@ const buildDataset = (
 const findFiles = async (
   kind: Exclude<SourceKind, 'npy' | 'arrow'>,
   from: string,
-  { spec, signal }: IndexRequest,
+  { spec, signal }: ResolvedRequest,
 ): Promise<FoundFiles & { readonly root: string }> => {
   if (kind !== 'folder') {
     const request = { file: from, format: kind, target: spec.target, signal }
@@ -69,7 +74,7 @@ const findFiles = async (
 const indexFiles = async (
   kind: Exclude<SourceKind, 'npy' | 'arrow'>,
   from: string,
-  request: IndexRequest,
+  request: ResolvedRequest,
 ): Promise<OpenDataset> => {
   if (request.spec.labels !== undefined) {
     const message = `dataset.labels: only tensor files take labels, not ${basename(from)}`
@@ -95,7 +100,7 @@ const indexFiles = async (
 const indexRows = async (
   from: string,
   tensor: OpenTensor,
-  request: IndexRequest,
+  request: ResolvedRequest,
 ): Promise<Dataset> => {
   const { spec, baseDir, signal } = request
   const labelFile = spec.labels === undefined ? undefined : resolve(baseDir, spec.labels)
@@ -106,7 +111,7 @@ const indexRows = async (
   return buildDataset(request, from, { entries, content, notes: [] })
 }
 
-const indexTensor = async (from: string, request: IndexRequest): Promise<OpenDataset> => {
+const indexTensor = async (from: string, request: ResolvedRequest): Promise<OpenDataset> => {
   const tensor = await openTensor(from, request.signal)
   let keepOpen = false
   try {
@@ -128,7 +133,9 @@ const indexTensor = async (from: string, request: IndexRequest): Promise<OpenDat
  * @throws INPUT_MISSING, DATASET_EMPTY, DATASET_INVALID, DATASET_TOO_FEW_CLASSES,
  * DATASET_CLASS_TOO_SMALL, DATASET_CHANGED, REQUEST_INVALID, INTERRUPTED
  */
-export const indexDataset = async (request: IndexRequest): Promise<OpenDataset> => {
+export const indexDataset = async (asked: IndexRequest): Promise<OpenDataset> => {
+  const spec = { ...asked.spec, target: asked.spec.target ?? 'single' } as const
+  const request: ResolvedRequest = { ...asked, spec }
   const from = resolve(request.baseDir, request.spec.from)
   const kind = await detectSource(from)
   return kind === 'npy' || kind === 'arrow'

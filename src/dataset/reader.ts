@@ -1,11 +1,12 @@
 // Owns reading the content of indexed samples again. Returns only bytes whose sample key it checked.
-// Refuses files that left the folder through a link, and samples over 512 MiB.
+// Refuses files that left the folder through a link, and image files over 64 MiB.
 import type { FileHandle } from 'node:fs/promises'
 import { HeadstartError, isHeadstartError } from '../errors.js'
 import type { Sha256 } from '../identity/hash.js'
 import { sampleKeyOfBytes } from '../identity/ids.js'
 import { createResolver, openReal } from './contained-path.js'
-import { MAX_SAMPLE_BYTES, rowKeyOf, type TensorSource } from './tensor.js'
+import { hashHandle } from './hash-files.js'
+import { rowKeyOf, type TensorSource } from './tensor.js'
 import { rowOfName } from './tensor-rows.js'
 import type { Sample, SampleReader } from './types.js'
 
@@ -44,11 +45,13 @@ const createReader = (
   }
 }
 
-const readAll = async (handle: FileHandle, name: string): Promise<Buffer> => {
-  const { size } = await handle.stat()
-  if (size > MAX_SAMPLE_BYTES) {
-    throw new HeadstartError('SAMPLE_INVALID', `${name} is larger than 512 MiB`)
-  }
+/**
+ * Bytes of one image file. More than any camera writes; a batch is read whole, and several batches
+ * are in flight.
+ */
+export const MAX_IMAGE_BYTES = 64 * 1024 ** 2
+
+const readAll = async (handle: FileHandle, size: number): Promise<Buffer> => {
   const bytes = Buffer.alloc(size)
   let filled = 0
   while (filled < size) {
@@ -59,6 +62,22 @@ const readAll = async (handle: FileHandle, name: string): Promise<Buffer> => {
   return bytes.subarray(0, filled)
 }
 
+/**
+ * The file's bytes; undefined when they are not those of the key.
+ *
+ * @throws SAMPLE_INVALID when they are, and too many. A file that only took the place of the sample
+ *   says nothing of it, so this is found out by hashing in chunks.
+ */
+const readSample = async (handle: FileHandle, key: Sha256): Promise<Buffer | undefined> => {
+  const { size } = await handle.stat()
+  if (size <= MAX_IMAGE_BYTES) {
+    const bytes = await readAll(handle, size)
+    return sampleKeyOfBytes(bytes) === key ? bytes : undefined
+  }
+  if ((await hashHandle(handle, size)) !== key) return undefined
+  throw new HeadstartError('SAMPLE_INVALID', 'the file is larger than 64 MiB')
+}
+
 /** @param root real path of the folder that the samples' names are relative to. */
 export const createFileReader = (root: string, samples: readonly Sample[]): SampleReader => {
   const resolve = createResolver(root)
@@ -67,8 +86,7 @@ export const createFileReader = (root: string, samples: readonly Sample[]): Samp
     if ('problem' in resolved) return undefined
     const handle = await openReal(resolved.path)
     try {
-      const bytes = await readAll(handle, name)
-      return sampleKeyOfBytes(bytes) === key ? bytes : undefined
+      return await readSample(handle, key)
     } finally {
       await handle.close()
     }

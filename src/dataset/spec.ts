@@ -6,12 +6,15 @@ import { z } from 'zod'
 export const datasetSpecSchema = z.strictObject({
   /** A folder of class folders, a .csv or .jsonl table, a .npy or .arrow tensor file. */
   from: z.string().min(1),
-  target: z.enum(['single', 'multi', 'regression']).default('single'),
+  target: z
+    .enum(['single', 'multi', 'regression'])
+    .optional()
+    .describe('default: single, or what a registered dataset was added as'),
   /** Labels of a tensor file: .npy, .csv or .jsonl, one row a sample. */
   labels: z.string().min(1).optional(),
 })
 export type DatasetSpec = z.output<typeof datasetSpecSchema>
-export type TargetKind = DatasetSpec['target']
+export type TargetKind = NonNullable<DatasetSpec['target']>
 
 const SUM_TOLERANCE = 1e-9
 

@@ -22,11 +22,17 @@ const assertName = (name: string): void => {
 /** @throws NAME_TAKEN unless `replace`, and the errors of registerBase. */
 export const addBase = async (
   store: Store,
-  request: { from: string; name?: string | undefined; folder: string; replace: boolean },
+  request: {
+    readonly from: string
+    readonly name?: string | undefined
+    readonly folder: string
+    readonly replace: boolean
+    readonly signal?: AbortSignal | undefined
+  },
 ): Promise<BaseRecord> => {
   const { name, replace } = request
   if (name !== undefined) assertName(name)
-  const record = await resolveBase(store, request.from, request.folder)
+  const record = await resolveBase(store, request.from, request.folder, request.signal)
   if (name !== undefined) await setName(store, 'base', name, { baseId: record.baseId }, { replace })
   return record
 }

@@ -1,6 +1,6 @@
 // Owns stage 1 by itself: the features of a dataset, without a head.
 import type { Events } from './events.js'
-import { type ExtractionPlan, extractViews, resolveViews } from './extraction.js'
+import { extractViews, resolveViews } from './extraction.js'
 import { resolveBase, resolveDataset } from './references.js'
 import type { ExtractionRequest } from './schema.js'
 import type { Workspace } from './workspace.js'
@@ -29,7 +29,6 @@ export const extractOnly = async (request: {
   const { workspace, extraction, folder, signal, events = {} } = request
   const { store } = workspace
   const started = performance.now()
-  const plan: ExtractionPlan = extraction
   const opened = await resolveDataset(store, {
     spec: extraction.dataset,
     split: extraction.split,
@@ -41,9 +40,11 @@ export const extractOnly = async (request: {
   try {
     for (const note of opened.dataset.notes) events.onNotice?.(note)
     const base = await resolveBase(store, extraction.base.from, folder)
-    const specs = await resolveViews(plan, base, opened, events)
+    const specs = await resolveViews(extraction, base, opened, events)
     const { maxQuarantine } = extraction
-    const views = await extractViews({ store, specs, opened, maxQuarantine, signal, events })
+    // Nothing else reads a local store's shards after this; an S3 service looks after its own bytes.
+    const deep = store.url.startsWith('file:')
+    const views = await extractViews({ store, specs, opened, maxQuarantine, deep, signal, events })
     return {
       featureSets: views.map(({ featureSet, computed, reused }) => ({
         id: featureSet.featureSetId,

@@ -1,5 +1,6 @@
 // Owns stage 1 for an experiment: the specs of all views, their feature sets, and repair of damaged
 // shards. Knows no head.
+import { totalmem } from 'node:os'
 import type { OpenDataset } from '../dataset/types.js'
 import { HeadstartError, isHeadstartError } from '../errors.js'
 import { type ExtractionResult, extract } from '../extract/run.js'
@@ -9,6 +10,7 @@ import { type Extractor, openExtractor } from '../extractor/extractor.js'
 import { resolveExtractorSpec } from '../extractor/resolve.js'
 import { type ExtractorSpec, extractorIdOfSpec, type View } from '../extractor/spec.js'
 import { type FeatureBlock, loadFeatures } from '../features/feature-set.js'
+import { widthOf } from '../features/shard.js'
 import { shardPrefix } from '../features/shard-name.js'
 import type { Store } from '../store/port.js'
 import type { Events } from './events.js'
@@ -50,6 +52,27 @@ export const resolveViews = async (
   )
 }
 
+/** Of the machine's memory; the rest is for the engine, the head and everybody else. */
+const MEMORY_SHARE = 0.7
+
+/**
+ * Training reads the features of all views into memory, so say before the extraction when they will
+ * not fit.
+ *
+ * @throws FEATURES_TOO_LARGE.
+ */
+export const assertFeaturesFit = (specs: readonly ExtractorSpec[], samples: number): void => {
+  const needed = specs.reduce((sum, spec) => sum + 4 * samples * widthOf(spec.featureShape), 0)
+  const allowed = MEMORY_SHARE * totalmem()
+  if (needed <= allowed) return
+  const [shown, limit] = [needed, allowed].map((bytes) => `${(bytes / 1e9).toFixed(1)} GB`)
+  const shape = specs[0]?.featureShape.join(', ')
+  throw new HeadstartError(
+    'FEATURES_TOO_LARGE',
+    `${samples} features of [${shape}] in ${specs.length} view(s) take ${shown}; ${limit} may be used`,
+  )
+}
+
 export interface ViewFeatures extends ExtractionResult {
   readonly spec: ExtractorSpec
 }
@@ -60,6 +83,8 @@ export interface ExtractViewsRequest {
   readonly opened: OpenDataset
   readonly maxQuarantine: number
   readonly damaged?: readonly string[]
+  /** Read shards that are there already and check their hashes. */
+  readonly deep?: boolean
   readonly signal?: AbortSignal | undefined
   readonly events: Events
 }
@@ -102,7 +127,7 @@ export const createExtractorOpener = (store: Store) => {
  * @throws DATASET_QUARANTINE_EXCEEDED and the errors of extract; what was computed is kept.
  */
 export const extractViews = async (request: ExtractViewsRequest): Promise<ViewFeatures[]> => {
-  const { store, specs, opened, events, signal, damaged = [] } = request
+  const { store, specs, opened, events, signal, damaged = [], deep = false } = request
   const open = createExtractorOpener(store)
   const results: ViewFeatures[] = []
   for (const [index, spec] of specs.entries()) {
@@ -113,6 +138,7 @@ export const extractViews = async (request: ExtractViewsRequest): Promise<ViewFe
       openExtractor: () => open(spec),
       readSample: (key) => opened.reader.read(key),
       nameOf: (key) => opened.reader.nameOf(key),
+      deep,
       damaged: damaged.filter((key) => key.startsWith(shardPrefix(extractorIdOfSpec(spec)))),
       onProgress: (progress) => events.onExtract?.(progress, index, specs.length),
       ...(signal === undefined ? {} : { signal }),

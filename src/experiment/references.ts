@@ -6,7 +6,7 @@ import { openRegistered } from '../dataset/open-registered.js'
 import { resplit } from '../dataset/resplit.js'
 import { loadDataset, saveDataset } from '../dataset/save.js'
 import type { DatasetSpec, SplitSpec } from '../dataset/spec.js'
-import type { OpenDataset } from '../dataset/types.js'
+import type { Dataset, OpenDataset } from '../dataset/types.js'
 import { HeadstartError } from '../errors.js'
 import { type BaseRecord, loadBaseRecord } from '../extractor/base/load.js'
 import { registerBase } from '../extractor/base/register.js'
@@ -42,13 +42,15 @@ export const resolveBase = async (
   store: Store,
   from: string,
   folder: string,
+  signal?: AbortSignal,
 ): Promise<BaseRecord> => {
   let baseId = SHA256_PATTERN.test(from) ? from : undefined
   if (baseId === undefined && isName(from)) {
     const named = await getName(store, 'base', from)
     if (named !== null) baseId = namedBaseSchema.parse(named).baseId
   }
-  if (baseId === undefined) return registerBase(store, isUrl(from) ? from : resolve(folder, from))
+  if (baseId === undefined)
+    return registerBase(store, isUrl(from) ? from : resolve(folder, from), signal)
   const record = await loadBaseRecord(store, baseId)
   if (record === null) throw new HeadstartError('NOT_FOUND', `no base ${from} is registered`)
   return record
@@ -61,6 +63,22 @@ export interface DatasetRequest {
   readonly hashCacheDir: string
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((done: number, total: number) => void) | undefined
+}
+
+/** A registered dataset keeps its labels: options that say otherwise must not be passed over. */
+const assertSameMeaning = ({ target }: Dataset, spec: DatasetSpec): void => {
+  const faults = [
+    ...(spec.labels === undefined ? [] : ['dataset.labels: a registered dataset has its labels']),
+    ...(spec.target === undefined || spec.target === target.kind
+      ? []
+      : [`dataset.target: ${spec.from} was added as ${target.kind}, not ${spec.target}`]),
+  ]
+  if (faults.length === 0) return
+  throw new HeadstartError(
+    'REQUEST_INVALID',
+    `the options do not fit the registered dataset ${spec.from}`,
+    { details: faults },
+  )
 }
 
 export interface LocatedDataset extends OpenDataset {
@@ -78,6 +96,7 @@ export const resolveDataset = async (
   if (named !== null) {
     const { datasetId, from } = namedDatasetSchema.parse(named)
     const loaded = await loadDataset(store, datasetId)
+    assertSameMeaning(loaded, spec)
     const dataset = split === undefined ? loaded : resplit(loaded, split)
     await saveDataset(store, dataset)
     return { dataset, reader: await openRegistered(dataset, from), location: from }

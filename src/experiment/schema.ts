@@ -9,8 +9,13 @@ import { isName } from '../store/names.js'
 
 const MAX_HEADS = 1000
 
-const areaSchema = z.tuple([z.number().gt(0).max(1), z.number().gt(0).max(1)])
-const ratioSchema = z.tuple([z.number().gt(0).max(10), z.number().gt(0).max(10)])
+/** [least, most]. */
+const rangeSchema = (max: number) =>
+  z
+    .tuple([z.number().gt(0).max(max), z.number().gt(0).max(max)])
+    .refine(([least, most]) => least <= most, 'the least comes first')
+const areaSchema = rangeSchema(1)
+const ratioSchema = rangeSchema(10)
 
 /** How the views beside the plain one are made. */
 export const augmentSchema = z

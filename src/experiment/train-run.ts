@@ -29,7 +29,7 @@ export interface RunRequest {
   /** Proves once for all heads of an experiment that serving computes these features. */
   readonly proveParity: () => Promise<Parity>
   readonly signal?: AbortSignal | undefined
-  readonly onEpoch?: Events['onEpoch']
+  readonly events: Events
   /** Counts from 0; for progress. */
   readonly position: { readonly head: number; readonly heads: number }
 }
@@ -90,7 +90,7 @@ const describeRun = (
  * @throws HEAD_INVALID, HEAD_DIVERGED, PARITY_FAILED, INTERRUPTED (the next call goes on).
  */
 export const trainRun = async (request: RunRequest): Promise<RunResult> => {
-  const { workspace, views, opened, data, head, seed, position, onEpoch } = request
+  const { workspace, views, opened, data, head, seed, position, events } = request
   const runId = runKeyOf({
     featureSetIds: views.map(({ featureSet }) => featureSet.featureSetId),
     datasetId: opened.dataset.datasetId,
@@ -98,9 +98,13 @@ export const trainRun = async (request: RunRequest): Promise<RunResult> => {
     seed,
   })
   const existing = await loadRun(workspace.store, runId)
-  if (existing !== null) return { run: existing, trained: false }
-
   const checkpoint = fileCheckpoint(join(workspace.checkpointDir, runId))
+  if (existing !== null) {
+    // One that was killed between publishing and clearing.
+    await checkpoint.clear()
+    return { run: existing, trained: false }
+  }
+
   const started = performance.now()
   const trained = await trainHead({
     data,
@@ -108,7 +112,8 @@ export const trainRun = async (request: RunRequest): Promise<RunResult> => {
     seed,
     checkpoint,
     signal: request.signal,
-    onEpoch: (epoch) => onEpoch?.(epoch, position.head, position.heads, head.epochs),
+    onNotice: events.onNotice,
+    onEpoch: (epoch) => events.onEpoch?.(epoch, position.head, position.heads, head.epochs),
   })
   const seconds = { train: (performance.now() - started) / 1000 }
   // The head must open as it will be served before anything of it is written.

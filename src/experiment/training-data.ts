@@ -1,5 +1,6 @@
 // Owns the join of features with labels, by sample key. Copies features only where samples are left out.
-import type { Dataset } from '../dataset/types.js'
+import type { Dataset, Sample } from '../dataset/types.js'
+import { HeadstartError } from '../errors.js'
 import type { FeatureBlock } from '../features/feature-set.js'
 import type { TrainingData } from '../head/types.js'
 import type { Sha256 } from '../identity/hash.js'
@@ -22,10 +23,33 @@ const selectRows = ({ keys, values, width }: FeatureBlock, wanted: readonly Sha2
   return selected
 }
 
+/** Classes that have a sample in train. */
+const trainedClasses = (samples: readonly Sample[]): ReadonlySet<number> =>
+  new Set(samples.filter(({ split }) => split === 'train').flatMap(({ label }) => [...label]))
+
+/**
+ * A class must not vanish because all its samples are in quarantine: the head would still name it.
+ *
+ * @throws DATASET_CLASS_TOO_SMALL.
+ */
+const assertClassesLeft = ({ samples, target }: Dataset, left: readonly Sample[]): void => {
+  if (target.kind === 'regression') return
+  const after = trainedClasses(left)
+  const lost = [...trainedClasses(samples)].filter((label) => !after.has(label))
+  if (lost.length === 0) return
+  const names = lost.map((label) => target.classes[label] ?? String(label))
+  throw new HeadstartError(
+    'DATASET_CLASS_TOO_SMALL',
+    `every training sample of ${names.join(', ')} is in quarantine`,
+    { details: names },
+  )
+}
+
 /**
  * Training data in key order; samples that are in quarantine in any view are left out.
  *
  * @param blocks one a view, view 0 first.
+ * @throws DATASET_CLASS_TOO_SMALL when quarantine left a class without a training sample.
  */
 export const joinTrainingData = (
   dataset: Dataset,
@@ -35,6 +59,7 @@ export const joinTrainingData = (
   const keys = commonKeys(blocks)
   const sampleOf = new Map(dataset.samples.map((sample) => [sample.key, sample]))
   const samples = keys.flatMap((key) => sampleOf.get(key) ?? [])
+  assertClassesLeft(dataset, samples)
   return {
     views: blocks.map((block) => selectRows(block, keys)),
     rows: keys.length,

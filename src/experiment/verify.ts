@@ -2,7 +2,6 @@
 
 import { openRegistered } from '../dataset/open-registered.js'
 import { loadDataset } from '../dataset/save.js'
-import type { OpenDataset } from '../dataset/types.js'
 import { HeadstartError } from '../errors.js'
 import { loadFeatureSet, loadFeatures } from '../features/feature-set.js'
 import { openModel } from '../model/open-model.js'
@@ -34,12 +33,16 @@ export const verifyRun = async (request: VerifyRequest): Promise<Parity> => {
   const features = await loadFeatures(store, featureSet)
   const dataset = await loadDataset(store, run.dataset.datasetId)
   const reader = await openRegistered(dataset, request.content)
-  const opened: OpenDataset = { dataset, reader }
-  const model = await openModel(store, run)
   try {
-    return await checkParity({ extractor: model.extractor, features, ...opened, samples, signal })
+    const model = await openModel(store, run)
+    try {
+      const { extractor } = model
+      const compared = { extractor, features, featureSet, dataset, reader }
+      return await checkParity({ ...compared, samples, signal })
+    } finally {
+      await model.close()
+    }
   } finally {
-    await model.close()
     await reader.close()
   }
 }

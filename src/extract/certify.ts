@@ -1,11 +1,12 @@
 // Owns the look at shards in the store: which are whole, which are damaged, and committing new ones.
-import { isHeadstartError } from '../errors.js'
+import { isHeadstartError, messageOf } from '../errors.js'
 import { decodeShard } from '../features/arrow.js'
 import {
   type FeatureSet,
   type FeatureSetShard,
   featureSetKey,
   loadFeatureSet,
+  loadShard,
 } from '../features/feature-set.js'
 import type { Quarantined } from '../features/shard.js'
 import { assertShardIdentity } from '../features/shard-check.js'
@@ -33,21 +34,43 @@ const loadCertificate = async (
   }
 }
 
-/** A feature set whose every shard is in the store with the recorded length and hash. */
+/** Length and hash that the store recorded; the bytes are not read. */
+const isRecorded = async (store: Store, shard: FeatureSetShard): Promise<boolean> => {
+  try {
+    const info = await store.head(shard.key)
+    return info !== null && info.bytes === shard.bytes && info.sha256 === shard.sha256
+  } catch (error) {
+    if (isHeadstartError(error, 'STORE_CORRUPT')) return false
+    throw error
+  }
+}
+
+/** The bytes themselves, by their hash. */
+const isReadable = async (store: Store, shard: FeatureSetShard): Promise<boolean> => {
+  try {
+    await loadShard(store, shard)
+    return true
+  } catch (error) {
+    if (isHeadstartError(error, 'FEATURES_CORRUPT')) return false
+    throw error
+  }
+}
+
+/**
+ * A feature set whose every shard is in the store as it was certified.
+ *
+ * @param deep read every shard and check its hash, instead of asking for the recorded one.
+ */
 export const findComplete = async (
   target: CertifyTarget,
   id: Sha256,
+  deep: boolean,
 ): Promise<FeatureSet | null> => {
   const { store } = target
   const set = await loadCertificate(target, id)
   if (set === null) return null
-  for (const shard of set.shards) {
-    const info = await store.head(shard.key).catch((error: unknown) => {
-      if (isHeadstartError(error, 'STORE_CORRUPT')) return null
-      throw error
-    })
-    if (info === null || info.bytes !== shard.bytes || info.sha256 !== shard.sha256) return null
-  }
+  const isWhole = deep ? isReadable : isRecorded
+  for (const shard of set.shards) if (!(await isWhole(store, shard))) return null
   return set
 }
 
@@ -75,28 +98,33 @@ export const certifyExisting = async (
   } catch (error) {
     if (!isHeadstartError(error, 'STORE_CORRUPT') && !isHeadstartError(error, 'FEATURES_CORRUPT'))
       throw error
-    target.onNotice?.(`damaged shard found by its hash, computing it again: ${storeKey}`)
+    target.onNotice?.(`damaged shard, computing it again: ${messageOf(error)}`)
     await target.store.delete(storeKey)
     return null
   }
+}
+
+export interface Committed extends Certified {
+  /** Whether this call wrote it; otherwise it was there already. */
+  readonly isNew: boolean
 }
 
 /** Writes the settled part of a shard. Where somebody else's bytes are there already, those count. */
 export const commit = async (
   target: CertifyTarget,
   builder: ShardBuilder,
-): Promise<Certified | null> => {
+): Promise<Committed | null> => {
   const encoded = builder.encode()
   if (encoded === null) return null
   const { storeKey, bytes, rows, quarantine } = encoded
+  const written = { key: storeKey, rows, bytes: bytes.length, sha256: sha256(bytes), quarantine }
   try {
-    await target.store.putIfAbsent(storeKey, bytes)
+    return { ...written, isNew: (await target.store.putIfAbsent(storeKey, bytes)) === 'created' }
   } catch (error) {
     if (!isHeadstartError(error, 'STORE_CONFLICT') && !isHeadstartError(error, 'STORE_CORRUPT'))
       throw error
     const existing = await certifyExisting(target, storeKey)
-    if (existing !== null) return existing
-    await target.store.putIfAbsent(storeKey, bytes)
+    if (existing !== null) return { ...existing, isNew: false }
+    return { ...written, isNew: (await target.store.putIfAbsent(storeKey, bytes)) === 'created' }
   }
-  return { key: storeKey, rows, bytes: bytes.length, sha256: sha256(bytes), quarantine }
 }

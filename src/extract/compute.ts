@@ -1,7 +1,7 @@
 // Owns the stream of stage 1: read, decode and compute the missing rows of the missing shards.
 // Memory is bounded by the batches in flight and the shards that they belong to.
 import { assertNotAborted, isHeadstartError } from '../errors.js'
-import type { Extractor } from '../extractor/extractor.js'
+import type { Extractor, SampleContent } from '../extractor/extractor.js'
 import type { Sha256 } from '../identity/hash.js'
 import type { ShardBuilder } from './shard-builder.js'
 
@@ -13,8 +13,10 @@ export interface ComputeRequest {
   readonly readSample: (key: Sha256) => Promise<Uint8Array>
   /** A shard has no missing key left. Other batches go on meanwhile. */
   readonly onComplete: (builder: ShardBuilder) => Promise<void>
-  /** Called after each batch with the number of its samples. */
-  readonly onBatch: (samples: number, quarantined: number) => void
+  /** Called after each batch with the number of samples that it settled. */
+  readonly onBatch: (samples: number) => void
+  /** A batch of a shard is done, others are missing. */
+  readonly onPart: (builder: ShardBuilder) => Promise<void>
   readonly signal: AbortSignal | undefined
 }
 
@@ -38,44 +40,49 @@ async function* batchesOf(request: ComputeRequest): AsyncGenerator<Batch, undefi
   }
 }
 
+interface ReadBatch {
+  readonly samples: readonly SampleContent[]
+  /** Samples that are too large: a fault of the content, as if it could not be decoded. */
+  readonly refused: number
+}
+
 const readBatch = async (
   { builder, keys }: Batch,
   readSample: ComputeRequest['readSample'],
-): Promise<{ key: Sha256; content: Uint8Array }[]> => {
+): Promise<ReadBatch> => {
+  let refused = 0
   const samples = await Promise.all(
     keys.map(async (key) => {
       try {
         return { key, content: await readSample(key) }
       } catch (error) {
-        // Too large to be a sample: that is a fault of the content, as if it could not be decoded.
-        if (isHeadstartError(error, 'SAMPLE_INVALID'))
+        if (isHeadstartError(error, 'SAMPLE_INVALID')) {
           builder.setQuarantined(key, error.message, 'computed')
-        else if (isHeadstartError(error, 'DATASET_CHANGED')) builder.setUnreadable(key)
+          refused += 1
+        } else if (isHeadstartError(error, 'DATASET_CHANGED')) builder.setUnreadable(key)
         else throw error
         return null
       }
     }),
   )
-  return samples.filter((sample) => sample !== null)
+  return { samples: samples.filter((sample) => sample !== null), refused }
 }
 
 const computeBatch = async (request: ComputeRequest, batch: Batch): Promise<void> => {
   const { extractor, builder } = batch
-  const samples = await readBatch(batch, request.readSample)
+  const { samples, refused } = await readBatch(batch, request.readSample)
   const rows = await extractor.rows(samples)
-  let quarantined = 0
   rows.forEach((row, i) => {
     const key = samples[i]?.key ?? ''
     if (row.ok) builder.setRow(key, row.features, 'computed')
-    else {
-      builder.setQuarantined(key, row.reason, 'computed')
-      quarantined += 1
-    }
+    else builder.setQuarantined(key, row.reason, 'computed')
   })
   const info = extractor.info()
   if (info !== null) builder.addEngines([info])
-  request.onBatch(samples.length, quarantined)
-  if (builder.remaining === 0) await request.onComplete(builder)
+  // Before anything is awaited: exactly one batch sees that its shard became complete.
+  const isComplete = builder.remaining === 0
+  request.onBatch(samples.length + refused)
+  await (isComplete ? request.onComplete(builder) : request.onPart(builder))
 }
 
 /**

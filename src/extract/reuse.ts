@@ -1,6 +1,6 @@
 // Owns row reuse: where a needed shard is missing, rows are copied from older shards that overlap
 // its key range, so that adding one image computes one image.
-import { isHeadstartError } from '../errors.js'
+import { type ErrorCode, HeadstartError } from '../errors.js'
 import { decodeShard } from '../features/arrow.js'
 import { assertShardIdentity } from '../features/shard-check.js'
 import { parseShardStoreKey, type ShardName, shardPrefix } from '../features/shard-name.js'
@@ -18,6 +18,13 @@ export interface StoredShard extends ShardName {
  * of a growing shard holds nearly all of the one before it, so one or two suffice.
  */
 const MAX_READ_IN_VAIN = 16
+
+/** Damaged, or written by a release that this one cannot read. */
+const UNUSABLE: ReadonlySet<ErrorCode> = new Set([
+  'STORE_CORRUPT',
+  'FEATURES_CORRUPT',
+  'FEATURES_MISMATCH',
+])
 
 /** All shards of an extractor that the store holds. */
 export const listShards = async (store: Store, extractorId: Sha256): Promise<StoredShard[]> => {
@@ -63,8 +70,7 @@ export const copyRows = async (
       if (builder.remaining < before) builder.addEngines(metadata.engines)
       else inVain += 1
     } catch (error) {
-      if (!isHeadstartError(error, 'STORE_CORRUPT') && !isHeadstartError(error, 'FEATURES_CORRUPT'))
-        throw error
+      if (!(error instanceof HeadstartError) || !UNUSABLE.has(error.code)) throw error
     }
   }
 }

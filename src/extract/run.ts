@@ -13,6 +13,7 @@ import { contentIdOf, featureSetIdOf } from '../identity/ids.js'
 import type { Store } from '../store/port.js'
 import { type Certified, certifyExisting, commit, findComplete } from './certify.js'
 import { computeMissing } from './compute.js'
+import { createSafeKeeper } from './keep-safe.js'
 import { copyRows, listShards, type StoredShard } from './reuse.js'
 import { createShardBuilder, type ShardBuilder } from './shard-builder.js'
 
@@ -39,6 +40,8 @@ export interface ExtractionRequest {
   readonly shardRows?: number
   /** Store keys of shards known to be damaged: they are removed and computed again. */
   readonly damaged?: readonly string[]
+  /** Read every shard of a set that is complete by its records, and check its hash. Default false. */
+  readonly deep?: boolean
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: ExtractionProgress) => void
   /** Something the user should know, e.g. a damaged shard. */
@@ -67,14 +70,14 @@ const computeShards = async (
   const { store, spec, keys: allKeys } = request
   const extractorId = extractorIdOfSpec(spec)
   const certified = new Map<string, Certified>()
-  const active = new Set<ShardBuilder>()
+  const keeper = createSafeKeeper(request)
   const report = () => request.onProgress?.({ ...counted, total: allKeys.length })
   let unreadable: Sha256[] = []
 
   async function* builders(): AsyncGenerator<ShardBuilder> {
     for (const { keys } of missing) {
       const builder = createShardBuilder(extractorId, spec, keys)
-      active.add(builder)
+      keeper.begin(builder)
       await copyRows(store, stored, keys, builder)
       counted.done += keys.length - builder.remaining
       report()
@@ -90,8 +93,8 @@ const computeShards = async (
 
   const onComplete = async (builder: ShardBuilder): Promise<void> => {
     const shard = await commit(request, builder)
-    active.delete(builder)
     if (shard !== null) certified.set(shard.key, shard)
+    await keeper.finish(builder, shard?.key ?? null)
   }
 
   try {
@@ -107,6 +110,7 @@ const computeShards = async (
         }
       },
       onComplete,
+      onPart: keeper.saveNowAndThen,
       onBatch: (samples) => {
         counted.done += samples
         counted.computed += samples
@@ -115,9 +119,7 @@ const computeShards = async (
       signal: request.signal,
     })
   } catch (error) {
-    // What was computed is kept as shards of their own; the next extraction copies their rows.
-    for (const builder of active) if (builder.computed > 0) await commit(request, builder)
-    throw error
+    throw await keeper.rescue(error)
   } finally {
     await extractor?.close()
   }
@@ -144,7 +146,7 @@ export const extract = async (request: ExtractionRequest): Promise<ExtractionRes
     request.onNotice?.(`damaged shard found by its hash, computing it again: ${key}`)
     await store.delete(key)
   }
-  const complete = await findComplete(request, featureSetId)
+  const complete = await findComplete(request, featureSetId, request.deep ?? false)
   if (complete !== null) return { featureSet: complete, computed: 0, reused: keys.length }
 
   await store.putIfAbsent(extractorKey(extractorId), Buffer.from(canonicalJson(spec)))

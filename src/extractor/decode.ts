@@ -1,9 +1,11 @@
 // Owns the one decode and the one resize: content bytes of an image to RGB pixels.
-// Refuses formats outside the list, too many pixels, and damaged files; knows no engine.
+// Refuses formats outside the list, too many pixels, and damaged files; knows no engine. A failure of
+// the machine is never taken for one of the content, which would be stored for ever.
 import sharp, { type Sharp } from 'sharp'
 import { HeadstartError, messageOf } from '../errors.js'
 import type { Sha256 } from '../identity/hash.js'
 import { drawAugmentation } from './augment.js'
+import { createSharedLock } from './shared-lock.js'
 import type { ImageInput, View } from './spec.js'
 
 /** Decoding more is refused: a small file can claim a huge image. */
@@ -30,13 +32,34 @@ const fault = (reason: string, cause?: unknown): HeadstartError =>
   new HeadstartError('SAMPLE_INVALID', reason, { cause })
 
 /**
- * Only what depends on the content alone. The rest of libvips' message does not: its threads share
- * one error buffer, so that a message can belong to another image that is decoded meanwhile.
+ * What libvips and its codecs say when the machine runs short. Narrow on purpose: content provokes
+ * "Memory allocation error: Security limit exceeded" and "unsupported ..." at will, and what is
+ * matched here stops the whole extraction.
  */
-const reasonOf = (format: string, error: unknown): string =>
-  messageOf(error).includes('exceeds pixel limit')
+const SHORTAGE =
+  /out of memory|insufficient memory|not enough memory|cannot allocate memory|unable to create thread|error creating thread|too many open files|resource temporarily unavailable/i
+
+/**
+ * The failure of an image that was decoded alone. Its reason holds only what depends on the content:
+ * versions of the codecs word the rest in their own ways.
+ */
+const failureOf = (format: string, cause: unknown): HeadstartError => {
+  const message = messageOf(cause)
+  if (SHORTAGE.test(message))
+    return new HeadstartError('ENGINE_FAILED', `cannot decode here: ${message}`, { cause })
+  const reason = message.includes('exceeds pixel limit')
     ? `the ${format} image has more than ${MAX_INPUT_PIXELS} pixels`
     : `the ${format} image is damaged or incomplete`
+  return fault(reason, cause)
+}
+
+/** A codec that this libvips was built without says that any image is unsupported. */
+const assertLoader = (format: string): void => {
+  const loader = format === 'AVIF' ? 'heif' : format.toLowerCase()
+  const known = Object.entries(sharp.format).find(([name]) => name === loader)
+  if (known?.[1].input.buffer !== true)
+    throw new HeadstartError('ENGINE_FAILED', `this libvips was built without ${format}`)
+}
 
 const open = (content: Uint8Array): Sharp =>
   sharp(content, {
@@ -71,12 +94,45 @@ const needsRgbFirst = async (
   return space === 'b-w' || space === 'grey16'
 }
 
+const pixelsOf = async (
+  content: Uint8Array,
+  key: Sha256,
+  { size: [height, width], background: [r, g, b], ...input }: ImageInput,
+  view: View,
+): Promise<Uint8Array> => {
+  const background = { r, g, b }
+  const { image, contrast } =
+    view.kind === 'plain'
+      ? { image: open(content), contrast: 1 }
+      : await augmented(content, key, view)
+  if (await needsRgbFirst(content, [r, g, b])) image.pipelineColourspace('srgb')
+  image.flatten({ background }).toColourspace('srgb').resize({
+    width,
+    height,
+    fit: input.fit,
+    kernel: input.kernel,
+    position: 'centre',
+    background,
+  })
+  // Contrast turns about mid-grey: p * c + 127.5 * (1 - c).
+  if (contrast !== 1) image.linear(contrast, 127.5 * (1 - contrast))
+  const pixels = await image.removeAlpha().raw({ depth: 'uchar' }).toBuffer()
+  if (pixels.length !== width * height * 3) throw fault(`unexpected ${pixels.length} bytes`)
+  return pixels
+}
+
+/** All decodes of this process: those of several extractors share one libvips. */
+const decoding = createSharedLock()
+
 /**
- * Decodes one image: first frame, EXIF orientation applied, alpha flattened, sRGB, resized.
+ * Decodes one image: first frame, EXIF orientation applied, alpha flattened, sRGB, resized. What
+ * fails is tried once more alone: libvips' threads share one buffer of error text, so that a message
+ * can belong to another image, and what ran short beside others may suffice for one.
  *
  * @param key sample key of the content; draws the augmentation of a view.
  * @returns uint8 [height, width, 3], RGB.
- * @throws SAMPLE_INVALID with a reason that depends on the content alone.
+ * @throws SAMPLE_INVALID with a reason that depends on the content alone; ENGINE_FAILED when this
+ *   machine runs short of something or cannot decode the format at all.
  */
 export const decodeImage = async (
   content: Uint8Array,
@@ -87,31 +143,17 @@ export const decodeImage = async (
   if (content.length === 0) throw fault('the file is empty')
   const format = imageFormatOf(content)
   if (format === null) throw fault('not a JPEG, PNG, WebP, GIF, AVIF or TIFF image')
-  const [height, width] = input.size
-  const [r, g, b] = input.background
-  const background = { r, g, b }
+  assertLoader(format)
+  const decode = (): Promise<Uint8Array> => pixelsOf(content, key, input, view)
   try {
-    const { image, contrast } =
-      view.kind === 'plain'
-        ? { image: open(content), contrast: 1 }
-        : await augmented(content, key, view)
-    if (await needsRgbFirst(content, input.background)) image.pipelineColourspace('srgb')
-    image.flatten({ background }).toColourspace('srgb').resize({
-      width,
-      height,
-      fit: input.fit,
-      kernel: input.kernel,
-      position: 'centre',
-      background,
-    })
-    // Contrast turns about mid-grey: p * c + 127.5 * (1 - c).
-    if (contrast !== 1) image.linear(contrast, 127.5 * (1 - contrast))
-    const pixels = await image.removeAlpha().raw({ depth: 'uchar' }).toBuffer()
-    if (pixels.length !== width * height * 3) throw fault(`unexpected ${pixels.length} bytes`)
-    return pixels
+    return await decoding.shared(decode)
   } catch (error) {
     if (error instanceof HeadstartError) throw error
-    throw fault(reasonOf(format, error), error)
+  }
+  try {
+    return await decoding.exclusive(decode)
+  } catch (error) {
+    throw error instanceof HeadstartError ? error : failureOf(format, error)
   }
 }
 

@@ -1,18 +1,15 @@
 // Owns the one forward path: content bytes in, feature rows out. Extraction, parity, predict and
-// export all call `rows`; there is no other decode, resize, normalisation or pass through a base.
+// export all call `rows`; there is no other way from a sample to features.
 import { HeadstartError, isHeadstartError } from '../errors.js'
 import { type EngineInfo, widthOf } from '../features/shard.js'
 import type { Sha256 } from '../identity/hash.js'
 import type { LoadedBase } from './base/load.js'
-import { decodeImage, decoderVersion } from './decode.js'
+import { decoderVersion } from './decode.js'
 import { createEnginePool, type EnginePool } from './engines/pool.js'
+import { decodeSample, type SampleContent } from './input.js'
 import { type ExtractorSpec, extractorIdOfSpec } from './spec.js'
 
-/** One sample: its content bytes and its key. The bytes are borrowed. */
-export interface SampleContent {
-  readonly key: Sha256
-  readonly content: Uint8Array
-}
+export type { SampleContent } from './input.js'
 
 /** A row of features, or why the content has none. */
 export type Row =
@@ -44,29 +41,14 @@ export interface Extractor {
 /** Memory of a wasm thread grows with its batch, its rate hardly does. */
 const WASM_BATCH = 8
 
-const float32Row = (content: Uint8Array, shape: readonly number[]): Float32Array => {
-  const expected = widthOf(shape)
-  if (content.length !== expected * 4)
-    throw new HeadstartError(
-      'SAMPLE_INVALID',
-      `the row has ${content.length / 4} values, the base takes [${shape.join(', ')}]`,
-    )
-  const values = new Float32Array(new Uint8Array(content).buffer)
-  if (!values.every(Number.isFinite))
-    throw new HeadstartError('SAMPLE_INVALID', 'the row has values that are not finite')
-  return values
-}
-
 type Decoded = Uint8Array | Float32Array | { readonly reason: string }
 
 const isDecoded = (decoded: Decoded): decoded is Uint8Array | Float32Array =>
   ArrayBuffer.isView(decoded)
 
-const decode = async (spec: ExtractorSpec, { key, content }: SampleContent): Promise<Decoded> => {
+const decode = async (spec: ExtractorSpec, sample: SampleContent): Promise<Decoded> => {
   try {
-    return spec.input.kind === 'image'
-      ? await decodeImage(content, key, spec.input, spec.view)
-      : float32Row(content, spec.input.shape)
+    return await decodeSample(spec, sample)
   } catch (error) {
     if (isHeadstartError(error, 'SAMPLE_INVALID')) return { reason: error.message }
     throw error

@@ -45,10 +45,14 @@ export const preprocessSchema = z
       .optional()
       .describe('preset; default 0..1'),
     channels: z.enum(['rgb', 'bgr']).optional().describe('default: that of the range, or rgb'),
-    scale: triple.optional().describe('pixel * scale + offset, per channel'),
-    offset: triple.optional(),
-    mean: triple.optional().describe('(pixel - mean) / std, per channel, pixels 0..255'),
-    std: positiveTriple.optional(),
+    scale: triple
+      .optional()
+      .describe('pixel * scale + offset, per channel in the order of `channels`'),
+    offset: triple.optional().describe('in the order of `channels`: for bgr blue first'),
+    mean: triple
+      .optional()
+      .describe('(pixel - mean) / std, pixels 0..255, per channel in the order of `channels`'),
+    std: positiveTriple.optional().describe('in the order of `channels`: for bgr blue first'),
   })
   .superRefine((value, context) => {
     const given = [

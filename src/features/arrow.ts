@@ -14,10 +14,12 @@ import {
   tableFromIPC,
   tableToIPC,
 } from 'apache-arrow'
-import { HeadstartError, messageOf } from '../errors.js'
+import { z } from 'zod'
+import { HeadstartError, isHeadstartError, messageOf } from '../errors.js'
 import { canonicalJson } from '../identity/canonical-json.js'
 import { type Shard, shardMetadataSchema, widthOf } from './shard.js'
 
+const SHARD_VERSION = 1
 const METADATA_KEY = 'headstart'
 const KEY_BYTES = 32
 
@@ -68,11 +70,24 @@ const fail = (what: string, cause?: unknown): never => {
   })
 }
 
+/** What a later release wrote is not damage: it must not be thrown away. */
+const assertKnownVersion = (json: unknown): void => {
+  const { version } = z.object({ version: z.int() }).parse(json)
+  if (version > SHARD_VERSION)
+    throw new HeadstartError(
+      'FEATURES_MISMATCH',
+      `the shard has format ${version}, this release reads ${SHARD_VERSION}: upgrade Headstart`,
+    )
+}
+
 const parseMetadata = (text: string | undefined) => {
   if (text === undefined) return fail('it has no metadata')
   try {
-    return shardMetadataSchema.parse(JSON.parse(text))
+    const json: unknown = JSON.parse(text)
+    assertKnownVersion(json)
+    return shardMetadataSchema.parse(json)
   } catch (error) {
+    if (isHeadstartError(error)) throw error
     return fail(`its metadata is broken (${messageOf(error)})`, error)
   }
 }

@@ -2,8 +2,8 @@
 // with the length and SHA-256 of each. Written last. Knows no labels and no engine.
 import { z } from 'zod'
 import { HeadstartError, isHeadstartError } from '../errors.js'
-import { canonicalJson } from '../identity/canonical-json.js'
 import { type Sha256, sha256 } from '../identity/hash.js'
+import { encodeJson, getJson, putJson } from '../store/json.js'
 import type { Store, StoreKey } from '../store/port.js'
 import { decodeShard } from './arrow.js'
 import { quarantinedSchema, type Shard, sha256Schema, widthOf } from './shard.js'
@@ -32,10 +32,9 @@ export type FeatureSetShard = FeatureSet['shards'][number]
 
 export const featureSetKey = (featureSetId: Sha256): StoreKey => `feature-sets/${featureSetId}.json`
 
-export const loadFeatureSet = async (store: Store, id: Sha256): Promise<FeatureSet | null> => {
-  const bytes = await store.get(featureSetKey(id))
-  return bytes === null ? null : featureSetSchema.parse(JSON.parse(Buffer.from(bytes).toString()))
-}
+/** @throws STORE_CORRUPT when the certificate cannot be read. */
+export const loadFeatureSet = (store: Store, id: Sha256): Promise<FeatureSet | null> =>
+  getJson(store, featureSetKey(id), featureSetSchema)
 
 /**
  * Writes the certificate. One that names other bytes is replaced: the caller has just looked at
@@ -43,13 +42,12 @@ export const loadFeatureSet = async (store: Store, id: Sha256): Promise<FeatureS
  */
 export const saveFeatureSet = async (store: Store, featureSet: FeatureSet): Promise<void> => {
   const key = featureSetKey(featureSet.featureSetId)
-  const content = Buffer.from(canonicalJson(featureSet))
   try {
-    await store.putIfAbsent(key, content)
+    await putJson(store, key, featureSet)
   } catch (error) {
     if (!isHeadstartError(error, 'STORE_CONFLICT')) throw error
     const seen = await store.head(key)
-    await store.replace(key, content, seen?.version ?? null)
+    await store.replace(key, encodeJson(featureSet), seen?.version ?? null)
   }
 }
 

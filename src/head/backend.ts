@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
 import { HeadstartError, messageOf } from '../errors.js'
+import { startWasmQuietly } from '../extractor/engines/wasm-process.js'
 import { registerFastMatMulGradient } from './matmul-gradient.js'
 
 const setUp = async (): Promise<void> => {
@@ -12,7 +13,8 @@ const setUp = async (): Promise<void> => {
     if (!tf.getBackend()) {
       const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')
       setWasmPaths(`${dirname(entry)}/`)
-      if (!(await tf.setBackend('wasm'))) throw new Error('the wasm backend did not start')
+      if (!(await startWasmQuietly(() => tf.setBackend('wasm'))))
+        throw new Error('the wasm backend did not start')
     }
     await tf.ready()
   } catch (cause) {

@@ -155,13 +155,14 @@ const finish = (
  * The model of a spec with its initial weights; the same seed gives the same bits. The backend must
  * be ready. The caller disposes the result.
  *
+ * @param seed null leaves every weight zero, for a model that is only looked at.
  * @throws HEAD_INVALID
  */
 export const buildHead = async (request: {
   readonly spec: HeadSpec
   readonly featureShape: readonly number[]
   readonly target: Target
-  readonly seed: number
+  readonly seed: number | null
 }): Promise<BuiltHead> => {
   const { spec, featureShape, target, seed } = request
   const width = featureShape.reduce((product, size) => product * size, 1)
@@ -175,7 +176,7 @@ export const buildHead = async (request: {
     const logits = custom ? customLogits(owned.model, target) : owned.model
     const head = finish(owned, logits, inputShape, target)
     if (head.model.trainableWeights.length === 0) throw invalid('the head has no trainable weight')
-    drawInitialWeights(head.model, seed)
+    if (seed !== null) drawInitialWeights(head.model, seed)
     return head
   } catch (error) {
     owned.dispose()

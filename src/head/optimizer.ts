@@ -5,8 +5,8 @@ import * as tf from '@tensorflow/tfjs-core'
 export interface OptimizerSettings {
   readonly optimizer: 'adam' | 'adamw' | 'sgd'
   readonly learningRate: number
-  /** sgd only. */
-  readonly momentum: number
+  /** Of sgd; null for the others, which have none. */
+  readonly momentum: number | null
   /** Decoupled; on parameters of rank 2 and more (kernels); adamw and sgd only. */
   readonly weightDecay: number
   /** Convention l2 * sum(w^2): the gradient of a kernel gets 2 * l2 * w. */
@@ -59,7 +59,7 @@ export const optimizerStep = (
     const decay = isKernel ? settings.learningRate * settings.weightDecay : 0
     const decayed = decay > 0 ? tf.mul(w, f32(1 - decay)) : w
     if (settings.optimizer === 'sgd') {
-      const velocity = tf.add(tf.mul(m, f32(settings.momentum)), g)
+      const velocity = tf.add(tf.mul(m, f32(settings.momentum ?? 0)), g)
       ms.push(velocity)
       next.push(tf.sub(decayed, tf.mul(velocity, f32(settings.learningRate))))
       continue

@@ -1,6 +1,7 @@
 // Owns what a training remembers from epoch to epoch: history, the best epoch, when to stop,
 // and the copy from which an interrupted training goes on.
 import * as tf from '@tensorflow/tfjs-core'
+import { messageOf } from '../errors.js'
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint.js'
 import type { HeadSpec } from './spec.js'
 import { disposeCopy, readCopy, readTensors, type Trainer, type TrainerCopy } from './trainer.js'
@@ -16,11 +17,13 @@ export interface Progress {
   readonly stopped: boolean
   /** Goes on from the checkpoint if it holds a state of this training. */
   resume(): Promise<void>
-  /** Takes in a finished epoch; saves it if the last save is 2 s or more ago. */
+  /** The last epoch that the checkpoint holds; 0 when it holds none. */
+  readonly savedEpoch: number
+  /** Takes in a finished epoch; saves it if the last try is 2 s or more ago. Failing to is a notice. */
   finishEpoch(metrics: EpochMetrics): Promise<void>
-  /** Saves the last finished epoch, unless it is saved. */
+  /** Saves the last finished epoch, unless it is saved. Throws what the checkpoint throws. */
   save(): Promise<void>
-  /** Saves the final state of a training that was long enough to be saved before. */
+  /** Saves the final state of a training that was long enough to be saved before. Failing to is a notice. */
   saveFinal(): Promise<void>
   /** Puts the weights to keep into the model and returns their epoch. */
   keepBest(): number
@@ -36,15 +39,17 @@ export const createProgress = (request: {
   readonly spec: HeadSpec
   readonly checkpoint: Checkpoint | undefined
   readonly fingerprint: string
+  readonly onNotice?: ((message: string) => void) | undefined
 }): Progress => {
-  const { trainer, spec, checkpoint, fingerprint } = request
+  const { trainer, spec, checkpoint, fingerprint, onNotice } = request
   const stopping = spec.earlyStopping
   let history: EpochMetrics[] = []
   let waited = 0
   let best: { epoch: number; value: number; weights: tf.Tensor[] } | null = null
   let copy: TrainerCopy | null = null
   let savedEpoch = 0
-  let savedAt = performance.now()
+  let triedAt = performance.now()
+  let noticed = false
 
   const setBest = (epoch: number, value: number, weights: tf.Tensor[]): void => {
     if (best !== null) tf.dispose(best.weights)
@@ -64,6 +69,7 @@ export const createProgress = (request: {
 
   const save = async (): Promise<void> => {
     if (checkpoint === undefined || copy === null || history.length <= savedEpoch) return
+    triedAt = performance.now()
     const bytes = encodeCheckpoint(fingerprint, {
       epoch: history.length,
       step: copy.optimizer.step,
@@ -76,7 +82,20 @@ export const createProgress = (request: {
     })
     await checkpoint.save(bytes)
     savedEpoch = history.length
-    savedAt = performance.now()
+    triedAt = performance.now()
+  }
+
+  /** A training is worth more than its checkpoint: it goes on without one, and says so once. */
+  const trySave = async (): Promise<void> => {
+    try {
+      await save()
+    } catch (error) {
+      if (noticed) return
+      noticed = true
+      onNotice?.(
+        `the training goes on, but an interruption would lose it: its state cannot be saved (${messageOf(error)})`,
+      )
+    }
   }
 
   return {
@@ -85,6 +104,9 @@ export const createProgress = (request: {
     },
     get epoch() {
       return history.length
+    },
+    get savedEpoch() {
+      return savedEpoch
     },
     get stopped() {
       return stopping !== null && waited >= stopping.patience
@@ -109,11 +131,11 @@ export const createProgress = (request: {
       if (checkpoint === undefined) return
       if (copy !== null) disposeCopy(copy)
       copy = trainer.copy()
-      if (performance.now() - savedAt >= SAVE_EVERY_MS) await save()
+      if (performance.now() - triedAt >= SAVE_EVERY_MS) await trySave()
     },
     save,
     saveFinal: async () => {
-      if (savedEpoch > 0) await save()
+      if (savedEpoch > 0) await trySave()
     },
     keepBest: () => {
       if (best === null) return history.length

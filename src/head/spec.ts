@@ -5,6 +5,7 @@ import type { JsonValue } from '../identity/canonical-json.js'
 
 const MAX_TOPOLOGY_BYTES = 8 * 2 ** 20
 const MAX_TOPOLOGY_DEPTH = 64
+const SGD_MOMENTUM = 0.9
 
 const earlyStopping = z.strictObject({
   patience: z.int().min(1).max(10_000).describe('Epochs without improvement before stopping.'),
@@ -12,12 +13,35 @@ const earlyStopping = z.strictObject({
   metric: z.enum(['loss', 'score']).default('loss').describe('Which validation value is watched.'),
 })
 
+/** A record drops this key unseen; as a class it could be nothing but a mistake. */
+const refuseProto = (
+  value: ClassWeights,
+  context: { addIssue(issue: { code: 'custom'; path: string[]; message: string }): void },
+): ClassWeights => {
+  if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
+    context.addIssue({ code: 'custom', path: ['__proto__'], message: 'no class has this name' })
+  }
+  return value
+}
+
+const classWeights = z.union([
+  z.enum(['none', 'balanced']),
+  z.record(z.string(), z.number().gt(0).max(1e6)),
+])
+type ClassWeights = z.input<typeof classWeights>
+
 const common = {
   epochs: z.int().min(1).max(10_000).default(30),
   batchSize: z.int().min(1).max(65_536).default(32).describe('Samples a step.'),
   optimizer: z.enum(['adam', 'adamw', 'sgd']).default('adam'),
   learningRate: z.number().gt(0).max(100).default(0.001),
-  momentum: z.number().min(0).lt(1).default(0.9).describe('Used by sgd only.'),
+  momentum: z
+    .number()
+    .min(0)
+    .lt(1)
+    .nullable()
+    .default(null)
+    .describe(`sgd only: ${SGD_MOMENTUM} when left out; null for the others.`),
   weightDecay: z
     .number()
     .min(0)
@@ -38,8 +62,9 @@ const common = {
     .describe('Rate before each dense layer; for linear, on the features.'),
   labelSmoothing: z.number().min(0).lt(1).default(0).describe('Classification only.'),
   classWeights: z
-    .union([z.enum(['none', 'balanced']), z.record(z.string(), z.number().gt(0).max(1e6))])
-    .default('none')
+    .preprocess(refuseProto, classWeights)
+    // Not `default`: JSON Schema would leave it out behind a preprocess.
+    .prefault('none')
     .describe('Weight of a class in the training loss; classes left out of a record weigh 1.'),
   earlyStopping: z
     .union([z.null(), earlyStopping])
@@ -102,6 +127,13 @@ export const headSpecSchema = z
         message: 'adam has no decoupled weight decay: use optimizer adamw or sgd, or l2',
       })
     }
+    if (spec.optimizer !== 'sgd' && spec.momentum !== null) {
+      context.addIssue({
+        code: 'custom',
+        path: ['momentum'],
+        message: `${spec.optimizer} has no momentum to set: leave it out, or use optimizer sgd`,
+      })
+    }
     if (spec.kind === 'custom' && spec.dropout > 0) {
       context.addIssue({
         code: 'custom',
@@ -110,6 +142,11 @@ export const headSpecSchema = z
       })
     }
   })
+  // Complete, so that the same training has one spec and one run id.
+  .overwrite((spec) => ({
+    ...spec,
+    momentum: spec.optimizer === 'sgd' ? (spec.momentum ?? SGD_MOMENTUM) : null,
+  }))
 
 export type HeadSpec = z.infer<typeof headSpecSchema>
 export type HeadSpecInput = z.input<typeof headSpecSchema>

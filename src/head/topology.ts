@@ -4,6 +4,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { type LayersModel, type LayerVariable, layers, models } from '@tensorflow/tfjs-layers'
 import { HeadstartError, isHeadstartError, messageOf } from '../errors.js'
+import { toKeras2Topology } from '../extractor/base/keras3.js'
 
 const MAX_PARAMETERS = 100_000_000
 const MAX_LAYERS = 1000
@@ -154,20 +155,19 @@ export const buildModel = (build: () => LayersModel): OwnedModel => {
   return { model: result, dispose }
 }
 
-/** Keras 3 writes `batch_shape` where TF.js wants `batch_input_shape`. */
-const withBatchInputShape = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(withBatchInputShape)
-  if (!isRecord(value)) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([key, child]) => [
-      key === 'batch_shape' ? 'batch_input_shape' : key,
-      withBatchInputShape(child),
-    ]),
-  )
+/** The topology in the words of Keras 2, the only ones that TF.js reads. */
+const inKeras2Words = (topology: Readonly<Record<string, unknown>>) => {
+  try {
+    return toKeras2Topology(topology) as Parameters<typeof models.modelFromJSON>[0]
+  } catch (cause) {
+    throw new HeadstartError('HEAD_INVALID', `the head cannot be used: ${messageOf(cause)}`, {
+      cause,
+    })
+  }
 }
 
 /**
- * The LayersModel of a `modelTopology`, its weights zero. The caller disposes it.
+ * The LayersModel of a `modelTopology` of Keras 2 or 3, its weights zero. The caller disposes it.
  *
  * @throws HEAD_INVALID
  */
@@ -175,7 +175,7 @@ export const modelFromTopology = async (
   topology: Readonly<Record<string, unknown>>,
 ): Promise<OwnedModel> => {
   assertTopology(topology)
-  const json = withBatchInputShape(topology) as Parameters<typeof models.modelFromJSON>[0]
+  const json = inKeras2Words(topology)
   // Declared async, but without weights to fetch it builds all before it returns its promise.
   const { result, dispose } = recordWeights(() => models.modelFromJSON(json))
   try {

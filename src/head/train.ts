@@ -33,6 +33,8 @@ export interface TrainRequest {
   readonly onEpoch?: ((metrics: EpochMetrics) => void | Promise<void>) | undefined
   /** Makes the training resumable. It is left in place: clear it when the run is published. */
   readonly checkpoint?: Checkpoint | undefined
+  /** Called at most once, when the checkpoint cannot be saved; the training goes on. */
+  readonly onNotice?: ((message: string) => void) | undefined
 }
 
 /** Loss and score of a split in inference mode on view 0; null where it has no sample. */
@@ -113,18 +115,19 @@ const saveInterrupted = async (progress: Progress): Promise<void> => {
   try {
     await progress.save()
   } catch (cause) {
-    const message = `interrupted; the checkpoint was not saved: ${messageOf(cause)}`
+    const since = progress.savedEpoch === 0 ? 'the start' : `epoch ${progress.savedEpoch}`
+    const message = `interrupted; the progress since ${since} could not be saved: ${messageOf(cause)}`
     throw new HeadstartError('INTERRUPTED', message, { cause })
   }
 }
 
 const trainBuilt = async (request: TrainRequest, head: BuiltHead): Promise<TrainedHead> => {
-  const { data, spec, seed, signal, onEpoch, checkpoint } = request
+  const { data, spec, seed, signal, onEpoch, checkpoint, onNotice } = request
   const trainRows = rowsOfSplit(data.splits, 'train')
   const targets = createStepTargets(spec, data, trainRows, head.lastDense !== null)
   const trainer = createTrainer({ head, spec, seed, data, targets })
   const fingerprint = checkpoint === undefined ? '' : trainingFingerprint(data, spec, seed)
-  const progress = createProgress({ trainer, spec, checkpoint, fingerprint })
+  const progress = createProgress({ trainer, spec, checkpoint, fingerprint, onNotice })
   try {
     await progress.resume()
     while (progress.epoch < spec.epochs && !progress.stopped) {
@@ -154,7 +157,8 @@ const trainBuilt = async (request: TrainRequest, head: BuiltHead): Promise<Train
  * resumed or not. Features are used as they are; regression targets are standardised within, and the
  * published head predicts target units. Gives way to the event loop about every 10 ms.
  *
- * @throws HEAD_INVALID, HEAD_DIVERGED, INTERRUPTED (after saving the last finished epoch)
+ * @throws HEAD_INVALID, HEAD_DIVERGED, INTERRUPTED (after saving the last finished epoch, or saying
+ *   that it could not be saved)
  */
 export const trainHead = async (request: TrainRequest): Promise<TrainedHead> => {
   const { data, spec, seed, signal } = request

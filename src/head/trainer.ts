@@ -66,6 +66,13 @@ interface StepResult {
 const tidyStep = (run: () => StepResult): StepResult =>
   tf.tidy(() => run() as unknown as tf.TensorContainer) as unknown as StepResult
 
+/** TF.js frees the tensors that a gradient saved only when the backward pass ends well. */
+const disposeFailedTape = (): void => {
+  const { state } = tf.engine()
+  for (const { saved } of state.activeTape ?? []) tf.dispose(saved)
+  state.activeTape = []
+}
+
 export const createTrainer = (request: {
   readonly head: BuiltHead
   readonly spec: HeadSpec
@@ -133,6 +140,7 @@ export const createTrainer = (request: {
     try {
       return step(plan, begin, end)
     } catch (error) {
+      disposeFailedTape()
       if (isHeadstartError(error)) throw error
       const message = `the head cannot be trained on ${tf.getBackend()}: ${messageOf(error)}`
       throw new HeadstartError('HEAD_INVALID', message, { cause: error })

@@ -1,4 +1,5 @@
 // Owns what a training refuses before it starts: data that contradicts itself, settings that cannot apply.
+import type { Split, Target } from '../dataset/types.js'
 import { HeadstartError } from '../errors.js'
 import type { HeadSpec } from './spec.js'
 import type { TrainingData } from './types.js'
@@ -21,7 +22,7 @@ const labelFault = (data: TrainingData, label: readonly number[]): string | null
 }
 
 const dataFaults = (data: TrainingData): string[] => {
-  const { rows, width, featureShape, views, labels, splits, target } = data
+  const { rows, width, featureShape, views, labels, splits } = data
   const faults: string[] = []
   const product = featureShape.reduce((total, size) => total * size, 1)
   if (!Number.isInteger(width) || width < 1) faults.push(`the features have width ${width}`)
@@ -35,11 +36,6 @@ const dataFaults = (data: TrainingData): string[] => {
   }
   if (labels.length !== rows) faults.push(`${labels.length} labels for ${rows} rows`)
   if (splits.length !== rows) faults.push(`${splits.length} splits for ${rows} rows`)
-  if (!splits.includes('train')) faults.push('the train split has no sample')
-  const units = target.kind === 'regression' ? target.outputs.length : target.classes.length
-  const least = target.kind === 'single' ? 2 : 1
-  if (units < least)
-    faults.push(`the task has ${units} classes or outputs, at least ${least} needed`)
   for (const [row, label] of labels.entries()) {
     const fault = labelFault(data, label)
     if (fault !== null) faults.push(`the label of row ${row} has ${fault}`)
@@ -48,31 +44,50 @@ const dataFaults = (data: TrainingData): string[] => {
   return faults
 }
 
-const specFaults = (spec: HeadSpec, data: TrainingData): string[] => {
-  const { target } = data
+const classFaults = ({ labelSmoothing, classWeights }: HeadSpec, target: Target): string[] => {
   const faults: string[] = []
-  if (spec.earlyStopping !== null && !data.splits.includes('validation')) {
-    faults.push('earlyStopping needs a validation split with samples')
-  }
   if (target.kind === 'regression') {
-    if (spec.labelSmoothing > 0) faults.push('labelSmoothing is for classes, not for regression')
-    if (spec.classWeights !== 'none')
-      faults.push('classWeights are for classes, not for regression')
-  } else if (typeof spec.classWeights === 'object') {
+    if (labelSmoothing > 0) faults.push('labelSmoothing is for classes, not for regression')
+    if (classWeights !== 'none') faults.push('classWeights are for classes, not for regression')
+  } else if (typeof classWeights === 'object') {
     const known = new Set(target.classes)
-    for (const name of Object.keys(spec.classWeights)) {
+    for (const name of Object.keys(classWeights)) {
       if (!known.has(name)) faults.push(`classWeights names the unknown class "${name}"`)
     }
   }
   return faults
 }
 
+/** What is known to be wrong before there is a feature: the task, the splits, settings that cannot apply. */
+export const taskFaults = (request: {
+  readonly spec: HeadSpec
+  readonly target: Target
+  /** Splits that have samples. */
+  readonly splits: ReadonlySet<Split>
+}): string[] => {
+  const { spec, target, splits } = request
+  const faults: string[] = []
+  if (!splits.has('train')) faults.push('the train split has no sample')
+  const units = target.kind === 'regression' ? target.outputs.length : target.classes.length
+  const least = target.kind === 'single' ? 2 : 1
+  if (units < least)
+    faults.push(`the task has ${units} classes or outputs, at least ${least} needed`)
+  if (spec.earlyStopping !== null && !splits.has('validation')) {
+    faults.push('earlyStopping needs a validation split with samples')
+  }
+  return [...faults, ...classFaults(spec, target)]
+}
+
+/** HEAD_INVALID with every fault. */
+export const untrainable = (faults: readonly string[], cause?: unknown): HeadstartError =>
+  new HeadstartError('HEAD_INVALID', `the head cannot be trained: ${faults[0]}`, {
+    details: faults,
+    cause,
+  })
+
 /** @throws HEAD_INVALID with every fault. */
 export const assertTrainable = (spec: HeadSpec, data: TrainingData): void => {
-  const faults = [...dataFaults(data), ...specFaults(spec, data)]
-  if (faults.length > 0) {
-    throw new HeadstartError('HEAD_INVALID', `the head cannot be trained: ${faults[0]}`, {
-      details: faults,
-    })
-  }
+  const splits = new Set(data.splits)
+  const faults = [...dataFaults(data), ...taskFaults({ spec, target: data.target, splits })]
+  if (faults.length > 0) throw untrainable(faults)
 }

@@ -1,9 +1,8 @@
 // Owns made-up inputs that prove an export: content bytes for the Extractor, and the same input as
 // the normalised values that a composed model takes. Seeded: the same extractor, the same inputs.
 import { crc32, deflateSync } from 'node:zlib'
-import { decodeImage } from '../extractor/decode.js'
 import type { SampleContent } from '../extractor/extractor.js'
-import { createNormalise } from '../extractor/normalise.js'
+import { inputOf } from '../extractor/input.js'
 import type { ExtractorSpec, ImageInput } from '../extractor/spec.js'
 import { widthOf } from '../features/shard.js'
 import { createRandom, type Random } from '../head/random.js'
@@ -60,32 +59,30 @@ const drawPixels = (height: number, width: number, random: Random): Uint8Array =
   return pixels
 }
 
-const imageSample = async (input: ImageInput, random: Random): Promise<CheckSample> => {
-  const [height, width] = input.size
+const imageContent = ({ size: [height, width] }: ImageInput, random: Random): SampleContent => {
   // At the size of the base, so that neither kernel nor fit changes a pixel.
   const content = encodePng(drawPixels(height, width, random), height, width)
-  const key = sampleKeyOfBytes(content)
-  const pixels = await decodeImage(content, key, input, { kind: 'plain' })
-  return { sample: { key, content }, values: createNormalise(input)(pixels) }
+  return { key: sampleKeyOfBytes(content), content }
 }
 
-const tensorSample = (shape: readonly number[], random: Random): CheckSample => {
+const tensorContent = (shape: readonly number[], random: Random): SampleContent => {
   const values = Float32Array.from({ length: widthOf(shape) }, () => 4 * random.float() - 2)
   const content = new Uint8Array(values.buffer)
-  return { sample: { key: sampleKeyOfRow('float32', shape, content), content }, values }
+  return { key: sampleKeyOfRow('float32', shape, content), content }
 }
 
 /** Inputs of an extractor with the plain view. */
 export const createCheckSamples = async (
-  { input }: ExtractorSpec,
+  spec: ExtractorSpec,
   count: number,
 ): Promise<CheckSample[]> => {
+  const { input } = spec
   const samples: CheckSample[] = []
   for (let index = 0; index < count; index += 1) {
     const random = createRandom('export check', index)
-    samples.push(
-      input.kind === 'image' ? await imageSample(input, random) : tensorSample(input.shape, random),
-    )
+    const sample =
+      input.kind === 'image' ? imageContent(input, random) : tensorContent(input.shape, random)
+    samples.push({ sample, values: await inputOf(spec, sample) })
   }
   return samples
 }

@@ -32,7 +32,7 @@ export const predictExpected = async (
 ): Promise<Expected[]> => {
   const contents = samples.map(({ sample }) => sample)
   const rows = await model.extractor.rows(contents)
-  const predictions = await model.predict(contents)
+  const predictions = model.predictRows(rows)
   return samples.map(({ values }, i) => {
     const [row, prediction] = [rows[i], predictions[i]]
     if (!row?.ok || !prediction?.ok) throw failed('the run cannot predict an input of the check')

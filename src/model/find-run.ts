@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { HeadstartError } from '../errors.js'
 import { sha256Schema } from '../features/shard.js'
 import { SHA256_PATTERN, type Sha256, shortId } from '../identity/hash.js'
+import { parseStored } from '../store/json.js'
 import { getName, isName, listNames } from '../store/names.js'
 import type { Store } from '../store/port.js'
 import { listRunIds, loadRun, type RunRecord } from './run-record.js'
@@ -60,12 +61,13 @@ const notFound = async (store: Store, reference: string): Promise<HeadstartError
 /**
  * The run that a reference means: a registered name, a full id, or the start of exactly one id.
  *
- * @throws NOT_FOUND, saying what exists; REQUEST_INVALID when several ids begin so.
+ * @throws NOT_FOUND, saying what exists; REQUEST_INVALID when several ids begin so; STORE_CORRUPT
+ *   when the name or the record cannot be read.
  */
 export const findRun = async (store: Store, reference: string): Promise<RunRecord> => {
   const named = isName(reference) ? await getName(store, 'run', reference) : null
   if (named !== null) {
-    const { runId } = namedRunSchema.parse(named)
+    const { runId } = parseStored(`names/run/${reference}.json`, named, namedRunSchema)
     const run = await loadRun(store, runId)
     if (run !== null) return run
     throw new HeadstartError(

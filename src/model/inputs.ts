@@ -1,11 +1,11 @@
 // Owns what `predict` is given: files, folders and tensor files, to content bytes with a name each.
-import type { Dirent } from 'node:fs'
-import { readdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+// What cannot be read is an answer, so that one bad path does not lose the others.
+import { opendir, readFile, stat } from 'node:fs/promises'
+import { extname, join } from 'node:path'
 import { hasImageExtension } from '../dataset/folder.js'
 import { MAX_SAMPLE_BYTES, rowBytesOf, rowKeyOf } from '../dataset/tensor.js'
 import { nameOfRow, openTensor } from '../dataset/tensor-rows.js'
-import { HeadstartError, messageOf } from '../errors.js'
+import { assertNotAborted, type ErrorCode, HeadstartError, messageOf } from '../errors.js'
 import type { SampleContent } from '../extractor/extractor.js'
 import type { ExtractorSpec } from '../extractor/spec.js'
 import { sampleKeyOfBytes } from '../identity/ids.js'
@@ -15,30 +15,33 @@ export type Input =
   | ({ readonly name: string } & SampleContent)
   | { readonly name: string; readonly problem: string }
 
-const readImage = async (path: string): Promise<Input> => {
+/** How the inputs of one model are read. */
+interface Kind {
+  /** Which files of a folder are meant. */
+  readonly takes: (fileName: string) => boolean
+  readonly read: (path: string) => AsyncIterable<Input>
+}
+
+async function* readImage(path: string): AsyncGenerator<Input> {
   try {
     if ((await stat(path)).size > MAX_SAMPLE_BYTES)
-      return { name: path, problem: 'the file is larger than 512 MiB' }
-    const content = await readFile(path)
-    return { name: path, content, key: sampleKeyOfBytes(content) }
+      yield { name: path, problem: 'the file is larger than 512 MiB' }
+    else {
+      const content = await readFile(path)
+      yield { name: path, content, key: sampleKeyOfBytes(content) }
+    }
   } catch (error) {
-    return { name: path, problem: `cannot be read: ${messageOf(error)}` }
+    yield { name: path, problem: `cannot be read: ${messageOf(error)}` }
   }
 }
 
-async function* imagesBelow(folder: string): AsyncGenerator<Input> {
-  let entries: Dirent[]
-  try {
-    entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  } catch (error) {
-    yield { name: folder, problem: `cannot be read: ${messageOf(error)}` }
-    return
-  }
-  const names = entries
-    .filter((entry) => entry.isFile() && hasImageExtension(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-  for (const name of names.sort()) yield await readImage(name)
-}
+/** What is wrong with one tensor file, and says nothing of the others. */
+const TENSOR_PROBLEMS: ReadonlySet<ErrorCode> = new Set([
+  'INPUT_MISSING',
+  'DATASET_INVALID',
+  'DATASET_CHANGED',
+  'EXTRACTOR_INPUT_MISMATCH',
+])
 
 async function* rowsOf(path: string, shape: readonly number[]): AsyncGenerator<Input> {
   const { source } = await openTensor(path)
@@ -46,7 +49,7 @@ async function* rowsOf(path: string, shape: readonly number[]): AsyncGenerator<I
     if (source.shape.join() !== shape.join())
       throw new HeadstartError(
         'EXTRACTOR_INPUT_MISMATCH',
-        `${path} has rows of shape [${source.shape.join(', ')}], the model takes [${shape.join(', ')}]`,
+        `rows of shape [${source.shape.join(', ')}], the model takes [${shape.join(', ')}]`,
       )
     const bytes = rowBytesOf(shape)
     for (let row = 0; row < source.rows; row += 1) {
@@ -58,21 +61,65 @@ async function* rowsOf(path: string, shape: readonly number[]): AsyncGenerator<I
   }
 }
 
+async function* readTensor(path: string, shape: readonly number[]): AsyncGenerator<Input> {
+  try {
+    yield* rowsOf(path, shape)
+  } catch (error) {
+    if (!(error instanceof HeadstartError && TENSOR_PROBLEMS.has(error.code))) throw error
+    yield { name: path, problem: error.message }
+  }
+}
+
+const isTensorName = (name: string): boolean =>
+  ['.npy', '.arrow'].includes(extname(name).toLowerCase())
+
+const kindOf = ({ input }: ExtractorSpec): Kind =>
+  input.kind === 'tensor'
+    ? { takes: isTensorName, read: (path) => readTensor(path, input.shape) }
+    : { takes: hasImageExtension, read: readImage }
+
+/** In the order of names, one folder in memory at a time for each level. Links are left out. */
+async function* readBelow(
+  folder: string,
+  kind: Kind,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Input> {
+  const items: { readonly name: string; readonly isFolder: boolean }[] = []
+  try {
+    for await (const entry of await opendir(folder)) {
+      assertNotAborted(signal)
+      const isFolder = entry.isDirectory()
+      if (isFolder || (entry.isFile() && kind.takes(entry.name)))
+        items.push({ name: entry.name, isFolder })
+    }
+  } catch (error) {
+    assertNotAborted(signal)
+    yield { name: folder, problem: `cannot be read: ${messageOf(error)}` }
+    return
+  }
+  items.sort((a, b) => (a.name < b.name ? -1 : 1))
+  for (const { name, isFolder } of items) {
+    assertNotAborted(signal)
+    const path = join(folder, name)
+    yield* isFolder ? readBelow(path, kind, signal) : kind.read(path)
+  }
+}
+
 /**
- * Reads everything at these paths, in order. Folders give the images below them. What cannot be
- * read is an answer, so that one bad path does not lose the others.
+ * Reads everything at these paths, in order. Folders give the images below them, for models of
+ * rows the .npy and .arrow files.
  *
- * @throws DATASET_INVALID, EXTRACTOR_INPUT_MISMATCH for tensor files that do not fit.
+ * @throws INTERRUPTED
  */
 export async function* readInputs(
   paths: AsyncIterable<string> | Iterable<string>,
-  { input }: ExtractorSpec,
+  extractor: ExtractorSpec,
+  signal?: AbortSignal,
 ): AsyncGenerator<Input> {
+  const kind = kindOf(extractor)
   for await (const path of paths) {
     const found = await stat(path).catch(() => null)
     if (found === null) yield { name: path, problem: 'there is no such file' }
-    else if (input.kind === 'tensor') yield* rowsOf(path, input.shape)
-    else if (!found.isDirectory()) yield await readImage(path)
-    else yield* imagesBelow(path)
+    else yield* found.isDirectory() ? readBelow(path, kind, signal) : kind.read(path)
   }
 }

@@ -18,18 +18,35 @@ export type Prediction =
 export interface Model {
   readonly run: RunRecord
   readonly extractor: Extractor
+  /** One prediction for each row of the extractor, in order. */
+  predictRows(rows: readonly Row[]): Prediction[]
   /** One prediction for each sample, in order. */
   predict(samples: readonly SampleContent[]): Promise<Prediction[]>
   close(): Promise<void>
 }
 
 /** Predictions from rows: the only way from features to outputs. */
-export const predictRows = (head: HeadPredictor, rows: readonly Row[]): Prediction[] =>
+const predictRows = (head: HeadPredictor, rows: readonly Row[]): Prediction[] =>
   rows.map((row) =>
     row.ok
       ? { ok: true, outputs: head.predict(row.features, 1) }
       : { ok: false, reason: row.reason },
   )
+
+/** The extractor of a run. Should it not open, the head is closed: the caller never gets to see it. */
+const openBeside = async (
+  head: HeadPredictor,
+  store: Store,
+  run: RunRecord,
+  options: { readonly threads?: number },
+): Promise<Extractor> => {
+  try {
+    return openExtractor(run.extractor, await loadBase(store, run.base.id), options)
+  } catch (error) {
+    head.close()
+    throw error
+  }
+}
 
 /** Opens a published run. Close it. */
 export const openModel = async (
@@ -38,10 +55,11 @@ export const openModel = async (
   options: { readonly threads?: number } = {},
 ): Promise<Model> => {
   const head = await openHead(await loadHead(store, run))
-  const extractor = openExtractor(run.extractor, await loadBase(store, run.base.id), options)
+  const extractor = await openBeside(head, store, run, options)
   return {
     run,
     extractor,
+    predictRows: (rows) => predictRows(head, rows),
     predict: async (samples) => predictRows(head, await extractor.rows(samples)),
     close: async () => {
       head.close()

@@ -3,7 +3,7 @@
 import type { Dataset, SampleReader } from '../dataset/types.js'
 import { assertNotAborted, HeadstartError, isHeadstartError } from '../errors.js'
 import type { Extractor } from '../extractor/extractor.js'
-import type { FeatureBlock } from '../features/feature-set.js'
+import type { FeatureBlock, FeatureSet } from '../features/feature-set.js'
 import type { EngineInfo } from '../features/shard.js'
 import { canonicalJson } from '../identity/canonical-json.js'
 import type { Sha256 } from '../identity/hash.js'
@@ -20,6 +20,8 @@ const BATCH_SIZES = [1, 3, 2, 7, 5]
 export interface ParityRequest {
   readonly extractor: Extractor
   readonly features: FeatureBlock
+  /** The set that the features were loaded from. */
+  readonly featureSet: FeatureSet
   readonly dataset: Dataset
   readonly reader: SampleReader
   readonly samples?: number
@@ -34,29 +36,29 @@ export const pickRows = (rows: number, samples: number): number[] => {
   )
 }
 
-const isSameEngine = (features: FeatureBlock, engine: EngineInfo): boolean => {
+/** For each row, whether its shard was computed by this engine, version and device alone. */
+const createIsSameEngine = ({ features, featureSet }: ParityRequest, engine: EngineInfo) => {
   const now = canonicalJson(engine)
-  return features.shards.every(({ engines }) =>
-    engines.every((recorded) => canonicalJson(recorded) === now),
-  )
+  const ends: { readonly end: number; readonly same: boolean }[] = []
+  let end = 0
+  features.shards.forEach(({ engines }, i) => {
+    end += featureSet.shards[i]?.rows ?? 0
+    ends.push({ end, same: engines.every((recorded) => canonicalJson(recorded) === now) })
+  })
+  return (row: number): boolean => ends.find((shard) => row < shard.end)?.same ?? false
 }
 
 interface Difference {
   maxAbsDiff: number
   maxRelDiff: number
   bitwise: boolean
-  worst: Sha256
 }
 
-const compareRow = (
-  difference: Difference,
-  key: Sha256,
-  stored: Float32Array,
-  served: Float32Array,
-): void => {
+const compareRow = (stored: Float32Array, served: Float32Array): Difference => {
+  const difference: Difference = { maxAbsDiff: 0, maxRelDiff: 0, bitwise: true }
   const bits = (values: Float32Array) =>
     Buffer.from(values.buffer, values.byteOffset, values.byteLength)
-  if (bits(stored).equals(bits(served))) return
+  if (bits(stored).equals(bits(served))) return difference
   difference.bitwise = false
   stored.forEach((value, i) => {
     const distance = Math.abs(value - (served[i] ?? Number.NaN))
@@ -64,70 +66,97 @@ const compareRow = (
     const absolute = Number.isFinite(distance) ? distance : Number.POSITIVE_INFINITY
     const relative = Number.isFinite(distance) ? distance / Math.max(1, Math.abs(value)) : absolute
     if (absolute > difference.maxAbsDiff) difference.maxAbsDiff = absolute
-    if (relative > difference.maxRelDiff) {
-      difference.maxRelDiff = relative
-      difference.worst = key
-    }
+    if (relative > difference.maxRelDiff) difference.maxRelDiff = relative
   })
+  return difference
 }
 
-/**
- * Computes some features again and compares them.
- *
- * @throws PARITY_FAILED when they differ by more than the tolerance; DATASET_CHANGED when the
- *   content of none of the samples can be read any more.
- */
-export const checkParity = async (request: ParityRequest): Promise<Parity> => {
-  const { extractor, features, reader } = request
-  const picked = pickRows(features.keys.length, request.samples ?? PARITY_SAMPLES)
-  const difference: Difference = { maxAbsDiff: 0, maxRelDiff: 0, bitwise: true, worst: '' }
-  let compared = 0
-  let turn = 0
-  for (let start = 0; start < picked.length; turn += 1) {
-    assertNotAborted(request.signal)
-    const size = BATCH_SIZES[turn % BATCH_SIZES.length] ?? 1
-    const rows = picked.slice(start, start + size)
-    start += size
-    const samples: { key: Sha256; row: number; content: Uint8Array }[] = []
-    for (const row of rows) {
+interface Served {
+  readonly key: Sha256
+  readonly row: number
+  readonly features: Float32Array
+}
+
+/** Samples in the order of `rows`, served in batches of changing size, until enough could be read. */
+async function* serveRows(
+  { extractor, features, reader, signal }: ParityRequest,
+  rows: readonly number[],
+  wanted: number,
+): AsyncGenerator<Served> {
+  let served = 0
+  let next = 0
+  for (let turn = 0; served < wanted && next < rows.length; turn += 1) {
+    assertNotAborted(signal)
+    const size = Math.min(BATCH_SIZES[turn % BATCH_SIZES.length] ?? 1, wanted - served)
+    const batch: { key: Sha256; row: number; content: Uint8Array }[] = []
+    for (; batch.length < size && next < rows.length; next += 1) {
+      const row = rows[next] ?? 0
       const key = features.keys[row] ?? ''
       try {
-        samples.push({ key, row, content: await reader.read(key) })
+        batch.push({ key, row, content: await reader.read(key) })
       } catch (error) {
         if (!isHeadstartError(error, 'DATASET_CHANGED')) throw error
       }
     }
-    const served = await extractor.rows(samples)
-    served.forEach((answer, i) => {
-      const sample = samples[i]
-      if (sample === undefined) return
-      if (!answer.ok)
+    const answers = await extractor.rows(batch)
+    for (const [i, { key, row }] of batch.entries()) {
+      const answer = answers[i]
+      if (!answer?.ok)
         throw new HeadstartError(
           'PARITY_FAILED',
-          `${reader.nameOf(sample.key)} has features but is refused when served: ${answer.reason}`,
+          `${reader.nameOf(key)} has features but is refused when served: ${answer?.reason}`,
         )
-      const { width } = features
-      const stored = features.values.subarray(sample.row * width, (sample.row + 1) * width)
-      compareRow(difference, sample.key, stored, answer.features)
-      compared += 1
-    })
+      served += 1
+      yield { key, row, features: answer.features }
+    }
   }
-  const engine = extractor.info()
-  if (compared === 0 || engine === null)
-    throw new HeadstartError('DATASET_CHANGED', 'no sample could be read again to prove parity')
-  const tolerance = isSameEngine(features, engine) ? 0 : CROSS_DEVICE_TOLERANCE
-  const failed = tolerance === 0 ? !difference.bitwise : !(difference.maxRelDiff <= tolerance)
-  if (failed)
+}
+
+/** Rows to compare first, then others in their place where a content cannot be read any more. */
+const candidates = (rows: number, wanted: number): number[] => [
+  ...new Set([...pickRows(rows, wanted), ...pickRows(rows, 8 * wanted)]),
+]
+
+/**
+ * Computes some features again and compares them.
+ *
+ * @throws PARITY_FAILED when they differ by more than the tolerance; DATASET_CHANGED when the content
+ *   of fewer than half of the samples asked for can still be read.
+ */
+export const checkParity = async (request: ParityRequest): Promise<Parity> => {
+  const { extractor, features, reader } = request
+  const wanted = Math.min(request.samples ?? PARITY_SAMPLES, features.keys.length)
+  const total: Difference = { maxAbsDiff: 0, maxRelDiff: 0, bitwise: true }
+  const failures: string[] = []
+  let [compared, tolerance] = [0, 0]
+  let isSameEngine: ((row: number) => boolean) | undefined
+  for await (const served of serveRows(request, candidates(features.keys.length, wanted), wanted)) {
+    const { width } = features
+    const { row, key } = served
+    const stored = features.values.subarray(row * width, (row + 1) * width)
+    const difference = compareRow(stored, served.features)
+    isSameEngine ??= createIsSameEngine(request, extractor.info() as EngineInfo)
+    const allowed = isSameEngine(row) ? 0 : CROSS_DEVICE_TOLERANCE
+    const passes = allowed === 0 ? difference.bitwise : difference.maxRelDiff <= allowed
+    if (!passes)
+      failures.push(`${reader.nameOf(key)}: ${difference.maxAbsDiff} (tolerance ${allowed})`)
+    total.maxAbsDiff = Math.max(total.maxAbsDiff, difference.maxAbsDiff)
+    total.bitwise &&= difference.bitwise
+    tolerance = Math.max(tolerance, allowed)
+    compared += 1
+  }
+  if (failures.length > 0)
     throw new HeadstartError(
       'PARITY_FAILED',
-      `features differ by up to ${difference.maxAbsDiff} between training and serving (tolerance ${tolerance})`,
-      { details: [`worst sample: ${reader.nameOf(difference.worst)}`] },
+      `features differ by up to ${total.maxAbsDiff} between training and serving`,
+      { details: failures },
     )
-  return {
-    samples: compared,
-    bitwise: difference.bitwise,
-    maxAbsDiff: difference.maxAbsDiff,
-    tolerance,
-    engine,
-  }
+  const engine = extractor.info()
+  if (engine === null || compared < wanted / 2)
+    throw new HeadstartError(
+      'DATASET_CHANGED',
+      `only ${compared} of ${wanted} samples can still be read to prove parity`,
+    )
+  const { bitwise, maxAbsDiff } = total
+  return { samples: compared, bitwise, maxAbsDiff, tolerance, engine }
 }

@@ -5,25 +5,36 @@ import type { Input } from './inputs.js'
 import type { Model } from './open-model.js'
 import type { RunRecord } from './run-record.js'
 
-export interface LabelledValue {
-  /** A class, or an output of a regression. */
+export interface ClassProbability {
   readonly label: string
-  /** Probability 0..1, or the value in the target's units. */
+  /** 0..1 */
+  readonly probability: number
+}
+
+export interface OutputValue {
+  /** An output of a regression. */
+  readonly label: string
+  /** In the units of the target. */
   readonly value: number
 }
 
+export type PredictedLabels = readonly ClassProbability[] | readonly OutputValue[]
+
 export type NamedPrediction =
-  | { readonly name: string; readonly ok: true; readonly labels: readonly LabelledValue[] }
+  | { readonly name: string; readonly ok: true; readonly labels: PredictedLabels }
   | { readonly name: string; readonly ok: false; readonly problem: string }
 
 /** Classes by falling probability; outputs of a regression in their own order. */
 export const labelOutputs = (
   target: RunRecord['target'],
   outputs: Float32Array,
-): LabelledValue[] => {
-  const names = target.kind === 'regression' ? target.outputs : target.classes
-  const labels = names.map((label, i) => ({ label, value: outputs[i] ?? Number.NaN }))
-  return target.kind === 'regression' ? labels : labels.sort((a, b) => b.value - a.value)
+): PredictedLabels => {
+  const outputAt = (i: number): number => outputs[i] ?? Number.NaN
+  if (target.kind === 'regression')
+    return target.outputs.map((label, i) => ({ label, value: outputAt(i) }))
+  return target.classes
+    .map((label, i) => ({ label, probability: outputAt(i) }))
+    .sort((a, b) => b.probability - a.probability)
 }
 
 const isReadable = (input: Input): input is { readonly name: string } & SampleContent =>
@@ -47,7 +58,11 @@ const predictBatch = async (
   })
 }
 
-/** Predictions in the order of the inputs; memory is bounded by the batches in flight. */
+/**
+ * Predictions in the order of the inputs; memory is bounded by the batches in flight.
+ *
+ * @throws INTERRUPTED, and what the inputs throw.
+ */
 export async function* predictInputs(
   model: Model,
   inputs: AsyncIterable<Input>,
@@ -69,6 +84,8 @@ export async function* predictInputs(
     if (batch.length === batchSize) send()
     if (inFlight.length >= parallelBatches) yield* (await inFlight.shift()) ?? []
   }
+  // Inputs may end because the signal has fired.
+  assertNotAborted(signal)
   if (batch.length > 0) send()
   for (const answer of inFlight) yield* await answer
 }

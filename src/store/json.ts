@@ -31,6 +31,21 @@ export const putJson = (
 ): Promise<'created' | 'exists'> => store.putIfAbsent(key, encodeJson(value))
 
 /**
+ * What was read from the store, as its schema says.
+ *
+ * @param key where it lies, for the message.
+ * @throws STORE_CORRUPT when it does not fit the schema; details name each fault.
+ */
+export const parseStored = <T>(key: StoreKey, value: JsonValue, schema: z.ZodType<T>): T => {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new HeadstartError('STORE_CORRUPT', `${key} is not the document that belongs there`, {
+    cause: parsed.error,
+    details: parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
+  })
+}
+
+/**
  * Reads a document.
  *
  * @returns null when there is none.
@@ -42,11 +57,5 @@ export const getJson = async <T>(
   schema: z.ZodType<T>,
 ): Promise<T | null> => {
   const content = await store.get(key)
-  if (content === null) return null
-  const parsed = schema.safeParse(decodeJson(key, content))
-  if (parsed.success) return parsed.data
-  throw new HeadstartError('STORE_CORRUPT', `${key} is not the document that belongs there`, {
-    cause: parsed.error,
-    details: parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
-  })
+  return content === null ? null : parseStored(key, decodeJson(key, content), schema)
 }

@@ -10,7 +10,7 @@ import { addDoctorCommand } from '../../src/cli/commands/doctor.js'
 import { addFeaturesCommand } from '../../src/cli/commands/features.js'
 import { addGcCommand } from '../../src/cli/commands/gc.js'
 import { addRunsCommand } from '../../src/cli/commands/runs.js'
-import type { ExperimentResult } from '../../src/experiment/run.js'
+import type { ExperimentResult } from '../../src/experiment/result.js'
 import { shortId } from '../../src/identity/hash.js'
 import { failureOf, type Installation, install, nameBase, nameDataset, runTiny } from './support.js'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { collectGarbage, DEFAULT_GRACE_MS } from '../../src/catalog/gc.js'
 import { removeRun } from '../../src/catalog/remove.js'
-import type { ExperimentResult } from '../../src/experiment/run.js'
+import type { ExperimentResult } from '../../src/experiment/result.js'
 import { removeName, setName } from '../../src/store/names.js'
 import type { Store } from '../../src/store/port.js'
 import { writeTinyBase } from '../support/tiny-base.js'
@@ -104,6 +104,23 @@ describe('gc', () => {
     expect(collected.extractor.objects).toBe(1)
     expect(collected.base.objects).toBe(3)
     expect(await keysOf(store)).toEqual([])
+  })
+
+  it('keeps a run that is published meanwhile, and does not count it', async () => {
+    const { store } = await install()
+    const runId = 'd'.repeat(64)
+    const head = `runs/${runId}/head/weights.bin`
+    await store.putIfAbsent(head, Buffer.from('weights'))
+    await store.putIfAbsent('doctor/1234/race', Buffer.from('killed'))
+    // As if run.json came between the listing and the deleting.
+    const published: Store = {
+      ...store,
+      head: (key) => store.head(key === `runs/${runId}/run.json` ? head : key),
+    }
+    const report = await collect(published)
+    expect(report.collected.run).toEqual({ objects: 0, bytes: 0 })
+    expect(report.total).toEqual({ objects: 1, bytes: 6 })
+    expect(await keysOf(store)).toEqual([head])
   })
 
   it('reports names that lead to nothing and leaves them', async () => {

@@ -7,7 +7,7 @@ import {
   removeFeatureSet,
   removeRun,
 } from '../../src/catalog/remove.js'
-import type { ExperimentResult } from '../../src/experiment/run.js'
+import type { ExperimentResult } from '../../src/experiment/result.js'
 import type { FeatureSet } from '../../src/features/feature-set.js'
 import { shortId } from '../../src/identity/hash.js'
 import { listNames, setName } from '../../src/store/names.js'

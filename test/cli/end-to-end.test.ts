@@ -123,11 +123,11 @@ describe('a table', () => {
     expect(runs[0]?.metrics.train).toMatchObject({ kind: 'multi' })
     expect(runs[0]?.metrics.train.macroF1).toBeGreaterThan(0.95)
     const { predictions } = await runJson<{
-      predictions: { labels: { label: string; value: number }[] }[]
+      predictions: { labels: { label: string; probability: number }[] }[]
     }>(['predict', 'tags', 'images/blue/1.png', 'images/red/1.png'], { cwd })
     const likely = predictions.map(({ labels }) =>
       labels
-        .filter(({ value }) => value > 0.5)
+        .filter(({ probability }) => probability > 0.5)
         .map(({ label }) => label)
         .sort(),
     )

@@ -1,15 +1,22 @@
-import { cp, mkdir, rm } from 'node:fs/promises'
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { documentOf, runCli, runFailing, runJson } from '../support/cli.js'
-import { makeFolder } from '../support/folders.js'
+import { documentOf, runCli, runFailing, runJson, startCli } from '../support/cli.js'
+import {
+  DENSE_INPUT,
+  denseRows,
+  npyOf,
+  writeDenseBase,
+  writeDenseDataset,
+} from '../support/dense-base.js'
+import { makeFolder, until } from '../support/folders.js'
 import { writeTinyBase } from '../support/tiny-base.js'
 import { TINY_CLASSES, tinyPng, writeFiles, writeTinyImages } from '../support/tiny-images.js'
 
 type Predictions = {
   run: string
   predictions: (
-    | { name: string; ok: true; labels: { label: string; value: number }[] }
+    | { name: string; ok: true; labels: { label: string; probability: number }[] }
     | { name: string; ok: false; problem: string }
   )[]
 }
@@ -41,7 +48,7 @@ describe('predict', () => {
     const [prediction] = predictions
     if (!prediction?.ok) throw new Error('no prediction')
     expect(prediction.labels.map(({ label }) => label).sort()).toEqual([...TINY_CLASSES])
-    const values = prediction.labels.map(({ value }) => value)
+    const values = prediction.labels.map(({ probability }) => probability)
     expect(values).toEqual([...values].sort((a, b) => b - a))
     expect(values.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 5)
     expect(prediction.labels[0]?.label).toBe('blue')
@@ -106,13 +113,37 @@ describe('predict', () => {
     ])
   })
 
-  it('writes a table for people, with as many labels as asked for', async () => {
-    const { code, stdout } = await runCli(['predict', 'colours', 'new/b.png', '--top', '1'], {
-      cwd,
+  it('walks folders in the order of names, each with what is below it', async () => {
+    const png = tinyPng(2, 900)
+    await writeFiles(join(cwd, 'deep'), {
+      'b/z.png': png,
+      'b/a/1.png': png,
+      'a.png': png,
+      'c.PNG': png,
     })
+    const { predictions } = await runJson<Predictions>(['predict', 'colours', 'deep'], { cwd })
+    const names = predictions.map(({ name }) => name)
+    expect(names).toEqual(['deep/a.png', 'deep/b/a/1.png', 'deep/b/z.png', 'deep/c.PNG'])
+  })
+
+  it('writes a line an input for people, with as many labels as asked for', async () => {
+    const { code, stdout } = await runCli(['predict', 'colours', 'new', '--top', '1'], { cwd })
     expect(code).toBe(0)
-    expect(stdout).toMatch(/new\/b\.png\s+.*blue 0\.\d{3}/)
-    expect(stdout).not.toContain('red')
+    const names = ['new/b.png', 'new/sub/g.png', 'new/sub/r.png']
+    const lines = names.map((name, i) => `${name}\t${['blue', 'green', 'red'][i]} 0\\.\\d{3}\n`)
+    expect(stdout).toMatch(new RegExp(`^${lines.join('')}$`))
+  })
+
+  it('writes lines while inputs still come', async () => {
+    const cli = startCli(['predict', 'colours', '-'], { cwd, keepInput: true })
+    // More than the batches that may be in flight.
+    cli.child.stdin?.write('new/b.png\n'.repeat(4000))
+    await until(async () => cli.stdout().includes('blue') || cli.child.exitCode !== null)
+    expect(cli.child.exitCode).toBeNull()
+    cli.child.stdin?.end()
+    const { code, stdout } = await cli.finished
+    expect(code).toBe(0)
+    expect(stdout.match(/^new\/b\.png\tblue/gm)).toHaveLength(4000)
   })
 
   it('of a folder without images is a wrong request', async () => {
@@ -132,5 +163,53 @@ describe('predict', () => {
       await runJson<Predictions>(['predict', 'colours', image], { cwd }),
     ]
     expect(a).toEqual(b)
+  })
+})
+
+describe('predict with a model of rows', () => {
+  let rows: string
+  beforeAll(async () => {
+    rows = await makeFolder()
+    await writeDenseBase(join(rows, 'dense'))
+    await writeDenseDataset(rows, 40)
+    const from = ['--base', 'dense', '--cut', 'features', '--dataset', 'rows.npy']
+    const rest = ['--labels', 'labels.csv', '--name', 'signs', '--epochs', '2']
+    await runJson(['train', ...from, ...rest], { cwd: rows })
+    await writeFiles(join(rows, 'in'), {
+      'b.npy': npyOf([2, DENSE_INPUT], denseRows(2)),
+      'sub/a.npy': npyOf([1, DENSE_INPUT], denseRows(1)),
+      'notes.txt': 'no rows',
+    })
+    await mkdir(join(rows, 'none'))
+    await writeFile(join(rows, 'wide.npy'), npyOf([1, 3], new Float32Array(3)))
+    await writeFile(join(rows, 'text.npy'), 'no rows')
+  })
+
+  it('takes the tensor files below a folder', async () => {
+    const { predictions } = await runJson<Predictions>(['predict', 'signs', 'in'], { cwd: rows })
+    const names = predictions.map(({ name }) => name)
+    expect(names).toEqual(['in/b.npy#row-0', 'in/b.npy#row-1', 'in/sub/a.npy#row-0'])
+  })
+
+  it('names the files that do not fit, predicts the others and ends with 1', async () => {
+    const paths = ['in/b.npy', 'wide.npy', 'text.npy', 'in/notes.txt', 'in/sub/a.npy']
+    const result = await runCli(['predict', 'signs', ...paths, '--json'], { cwd: rows })
+    expect(result.code, result.stderr).toBe(1)
+    const { predictions } = documentOf<Predictions>(result)
+    expect(predictions.map(({ name, ok }) => [name, ok])).toEqual([
+      ['in/b.npy#row-0', true],
+      ['in/b.npy#row-1', true],
+      ['wide.npy', false],
+      ['text.npy', false],
+      ['in/notes.txt', false],
+      ['in/sub/a.npy#row-0', true],
+    ])
+    expect(predictions[2]).toMatchObject({ problem: expect.stringContaining('shape [3]') })
+  })
+
+  it('of a folder without tensor files is a wrong request', async () => {
+    const failure = await runFailing(['predict', 'signs', 'none'], { cwd: rows })
+    expect(failure).toMatchObject({ code: 'INPUT_MISSING', exitCode: 2 })
+    expect(failure.message).toContain('no .npy or .arrow file')
   })
 })

@@ -1,9 +1,9 @@
-import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { hashFiles } from '../../src/dataset/hash-files.js'
 import { sha256 } from '../../src/identity/hash.js'
-import { byName, failureOf, indexAt, LONG_AGO, makeFolder, makeTree } from './support.js'
+import { byName, failureOf, indexAt, LONG_AGO, makeFolder, makeTree, writeTree } from './support.js'
 
 const pets = { 'cat/a.png': 'A', 'cat/b.png': 'B', 'dog/c.png': 'C', 'dog/ü\n.png': 'D' }
 
@@ -99,6 +99,49 @@ describe('remembered hashes', () => {
       cacheDir,
     })
     expect(notes[0]).toContain('could not remember')
+  })
+})
+
+describe('remembered hashes of two tables over one folder', () => {
+  const setUpTables = async (sizes: Readonly<Record<'a' | 'b', number>>) => {
+    const namesOf = (table: 'a' | 'b') =>
+      Array.from({ length: sizes[table] }, (_, i) => `${table}${i}.png`)
+    const names = [...namesOf('a'), ...namesOf('b')]
+    const root = await makeTree(Object.fromEntries(names.map((name) => [name, name])))
+    const cacheDir = await makeFolder()
+    const read = async (table: 'a' | 'b'): Promise<number> => {
+      const files = namesOf(table).map((name) => ({ name, path: join(root, name) }))
+      return (await hashFiles(files, { root, cacheDir })).read
+    }
+    const remembered = async (): Promise<string> =>
+      readFile(join(cacheDir, (await readdir(cacheDir))[0] ?? ''), 'utf8')
+    return { root, read, remembered }
+  }
+
+  it.each([
+    [5, 5],
+    [1, 40],
+  ])('of %i and %i files make indexing them in turn read no file', async (a, b) => {
+    const { read } = await setUpTables({ a, b })
+    expect([await read('a'), await read('b')]).toEqual([a, b])
+    for (let round = 0; round < 2; round += 1)
+      expect([await read('a'), await read('b')]).toEqual([0, 0])
+  })
+
+  it('stay while one of them changes', async () => {
+    const { root, read } = await setUpTables({ a: 1, b: 40 })
+    await read('a')
+    await read('b')
+    await writeTree(root, { 'a0.png': 'another content' })
+    expect([await read('a'), await read('b')]).toEqual([1, 0])
+  })
+
+  it('are forgotten once their files are gone and are the most', async () => {
+    const { root, read, remembered } = await setUpTables({ a: 1, b: 3 })
+    await read('b')
+    for (const name of ['b0.png', 'b1.png']) await rm(join(root, name))
+    await read('a')
+    expect((await remembered()).match(/"\w+\.png"/g)?.sort()).toEqual(['"a0.png"', '"b2.png"'])
   })
 })
 

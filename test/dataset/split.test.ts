@@ -84,7 +84,7 @@ describe('assigned splits', () => {
 
 describe('the specs', () => {
   it('have defaults and refuse unknown members', () => {
-    expect(datasetSpecSchema.parse({ from: 'x' })).toEqual({ from: 'x', target: 'single' })
+    expect(datasetSpecSchema.parse({ from: 'x' })).toEqual({ from: 'x' })
     expect(datasetSpecSchema.safeParse({ from: 'x', form: 1 }).success).toBe(false)
     expect(splitSpecSchema.parse(undefined)).toEqual({ train: 0.8, validation: 0.1, test: 0.1 })
   })

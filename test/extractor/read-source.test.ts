@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MAX_MODEL_JSON_BYTES } from '../../src/extractor/base/limits.js'
 import { readBaseSource } from '../../src/extractor/base/read-source.js'
 import { type EditableBase, tinyBaseInMemory, writeBase } from '../support/base-files.js'
-import { makeFolder } from '../support/folders.js'
+import { makeFolder, until } from '../support/folders.js'
 import { type Answer, type FolderServer, serveFolder } from '../support/http-folder.js'
 
 let tiny: EditableBase
@@ -162,6 +162,43 @@ describe('a base on a web server', () => {
     const error: unknown = await readBaseSource(`${url}/?token=secret`).catch((e: unknown) => e)
     expect(error).toMatchObject({ code: 'BASE_DOWNLOAD_FAILED' })
     expect(String(error)).not.toContain('secret')
+  })
+
+  it.each(['user:s3cretpw@', 'user@', ':s3cretpw@'])(
+    'with credentials (%s) is refused without repeating them, and not asked',
+    async (credentials) => {
+      const url = (await serve()).replace('//', `//${credentials}`)
+      const error: unknown = await readBaseSource(url).catch((e: unknown) => e)
+      expect(error).toMatchObject({ code: 'REQUEST_INVALID' })
+      expect(String(error)).toContain('credentials')
+      expect(String(error)).not.toMatch(/s3cretpw|user/)
+      expect(server?.asked).toEqual([])
+    },
+  )
+
+  it('whose URL cannot be parsed is refused without repeating it', async () => {
+    const error: unknown = await readBaseSource('https://u:s3cretpw@:x/').catch((e: unknown) => e)
+    expect(error).toMatchObject({ code: 'REQUEST_INVALID' })
+    expect(String(error)).not.toContain('s3cretpw')
+  })
+
+  it.each<[string, Answer]>([
+    ['never answers', () => undefined],
+    ['stalls in the middle', (response) => response.write('x')],
+  ])('that %s is left when the signal fires', async (_, answer) => {
+    const url = await serve({ '/weights.bin': answer })
+    const controller = new AbortController()
+    const reading = readBaseSource(url, { signal: controller.signal })
+    await until(async () => server?.asked.includes('/weights.bin') ?? false)
+    controller.abort()
+    await expect(reading).rejects.toThrow(failure('INTERRUPTED'))
+  })
+
+  it('is not asked when the signal has fired', async () => {
+    const url = await serve()
+    const reading = readBaseSource(url, { signal: AbortSignal.abort() })
+    await expect(reading).rejects.toThrow(failure('INTERRUPTED'))
+    expect(server?.asked).toEqual([])
   })
 
   it('whose model.json has no end is BASE_TOO_LARGE', async () => {

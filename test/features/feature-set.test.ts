@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import type { HeadstartError } from '../../src/errors.js'
 import { decodeShard, encodeShard } from '../../src/features/arrow.js'
 import {
   type FeatureSet,
@@ -65,6 +66,18 @@ describe('a feature set', () => {
 
   it('that nobody saved is null', async () => {
     expect(await loadFeatureSet(store, sha256('nobody'))).toBeNull()
+  })
+
+  it('that is no feature set, or no JSON, is STORE_CORRUPT and says why', async () => {
+    const id = sha256('of another release')
+    await store.putIfAbsent(featureSetKey(id), Buffer.from('{"version":2}'))
+    const error = await loadFeatureSet(store, id).catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'STORE_CORRUPT' })
+    expect((error as HeadstartError).details).toContainEqual(expect.stringMatching(/^version: /))
+    await store.putIfAbsent(featureSetKey(sha256('text')), Buffer.from('text'))
+    await expect(loadFeatureSet(store, sha256('text'))).rejects.toMatchObject({
+      code: 'STORE_CORRUPT',
+    })
   })
 
   it('that names other bytes is replaced: the newer certificate is the true one', async () => {

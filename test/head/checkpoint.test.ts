@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import {
   type Checkpoint,
   type CheckpointState,
@@ -133,12 +133,73 @@ describe('an interrupted training', () => {
 })
 
 describe('a checkpoint that cannot be saved', () => {
-  const broken = (): Checkpoint => ({
-    ...memoryCheckpoint(),
-    load: async () => null,
-    save: async () => {
-      throw new Error('disk on fire')
-    },
+  const broken = (): Checkpoint & { tried(): number } => {
+    let tries = 0
+    return {
+      ...memoryCheckpoint(),
+      load: async () => null,
+      save: async () => {
+        tries += 1
+        throw new Error('disk on fire')
+      },
+      tried: () => tries,
+    }
+  }
+
+  it('costs a notice, not the training', async () => {
+    const whole = await trainHead({ data, spec, seed: 3 })
+    const notices: string[] = []
+    // The clock runs 3 s an epoch, so that each epoch wants to be saved.
+    let now = 0
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now)
+    try {
+      const checkpoint = broken()
+      const trained = await trainHead({
+        data,
+        spec,
+        seed: 3,
+        checkpoint,
+        onEpoch: () => {
+          now += 3000
+        },
+        onNotice: (message) => void notices.push(message),
+      })
+      expect(trained).toEqual(whole)
+      expect(checkpoint.tried()).toBeGreaterThan(1)
+    } finally {
+      clock.mockRestore()
+    }
+    expect(notices).toEqual([expect.stringMatching(/goes on.*disk on fire/)])
+  })
+
+  it('says at an interruption from which epoch on the work is lost', async () => {
+    let now = 0
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now)
+    const controller = new AbortController()
+    const onEpoch = ({ epoch }: { epoch: number }) => {
+      now += 3000
+      if (epoch === 4) controller.abort()
+    }
+    const checkpoint = memoryCheckpoint()
+    const { save } = checkpoint
+    checkpoint.save = async (bytes) => {
+      if (checkpoint.saves > 0) throw new Error('disk on fire')
+      await save.call(checkpoint, bytes)
+    }
+    const { signal } = controller
+    const { numTensors } = tf.memory()
+    try {
+      // Epoch 2 is the first that is saved: the clock moves after each epoch is finished.
+      await expect(
+        trainHead({ data, spec, seed: 3, checkpoint, signal, onEpoch }),
+      ).rejects.toMatchObject({
+        code: 'INTERRUPTED',
+        message: expect.stringMatching(/since epoch 2 could not be saved: disk on fire/) as unknown,
+      })
+    } finally {
+      clock.mockRestore()
+    }
+    expect(tf.memory().numTensors).toBe(numTensors)
   })
 
   it('leaves an interruption an interruption, and says so', async () => {
@@ -148,7 +209,7 @@ describe('a checkpoint that cannot be saved', () => {
     const work = trainHead({ data, spec, seed: 3, checkpoint: broken(), signal, onEpoch })
     await expect(work).rejects.toMatchObject({
       code: 'INTERRUPTED',
-      message: expect.stringMatching(/disk on fire/) as unknown,
+      message: expect.stringMatching(/since the start could not be saved: disk on fire/) as unknown,
     })
   })
 })
@@ -198,6 +259,21 @@ describe('a checkpoint file', async () => {
     await checkpoint.clear()
     await checkpoint.clear()
     expect(await checkpoint.load()).toBeNull()
+  })
+
+  it('takes away checkpoints of runs that nobody came back to for 30 days, and nothing else', async () => {
+    const beside = join(folder, 'many')
+    const [old, fresh] = ['a'.repeat(64), 'b'.repeat(64)]
+    const left = `${'c'.repeat(64)}.123-4.tmp`
+    await fileCheckpoint(join(beside, fresh)).save(Uint8Array.of(1))
+    for (const name of [old, left, 'notes.txt']) await writeFile(join(beside, name), '')
+    const daysAgo = (days: number) => new Date(Date.now() - days * 24 * 3600 * 1000)
+    for (const name of [old, left, 'notes.txt'])
+      await utimes(join(beside, name), daysAgo(31), daysAgo(31))
+    await utimes(join(beside, fresh), daysAgo(29), daysAgo(29))
+    expect(await fileCheckpoint(join(beside, 'd'.repeat(64))).load()).toBeNull()
+    expect((await readdir(beside)).sort()).toEqual([fresh, 'notes.txt'])
+    expect(await fileCheckpoint(join(beside, fresh)).load()).toEqual(Buffer.of(1))
   })
 
   it('says STORE_UNAVAILABLE where it cannot be written', async () => {

@@ -262,9 +262,12 @@ describe('what is refused of a custom head', () => {
       layers.flatten(),
       dense(3),
     )
-    await expect(train(blobs({}), specFrom(conv))).rejects.toMatchObject({
+    const spec = specFrom(conv)
+    const { numTensors } = tf.memory()
+    await expect(train(blobs({}), spec)).rejects.toMatchObject({
       code: 'HEAD_INVALID',
       message: expect.stringMatching(/wasm/) as unknown,
     })
+    expect(tf.memory().numTensors).toBe(numTensors)
   })
 })

@@ -27,7 +27,7 @@ const reference = (
     const g = plain + (kernel ? 2 * l2 * w : 0)
     const decay = kernel ? lr * weightDecay * w : 0
     if (optimizer === 'sgd') {
-      m = momentum * m + g
+      m = (momentum ?? 0) * m + g
       w = w - decay - lr * m
     } else {
       m = 0.9 * m + 0.1 * g
@@ -40,12 +40,12 @@ const reference = (
   return w
 }
 
-const base = { learningRate: 0.05, momentum: 0.9, weightDecay: 0, l2: 0 }
+const base = { learningRate: 0.05, momentum: null, weightDecay: 0, l2: 0 }
 const cases: OptimizerSettings[] = [
   { ...base, optimizer: 'adam' },
   { ...base, optimizer: 'adam', l2: 0.1 },
   { ...base, optimizer: 'adamw', weightDecay: 0.2 },
-  { ...base, optimizer: 'sgd' },
+  { ...base, optimizer: 'sgd', momentum: 0.9 },
   { ...base, optimizer: 'sgd', momentum: 0, weightDecay: 0.3, l2: 0.01 },
 ]
 

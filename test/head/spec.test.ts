@@ -13,7 +13,7 @@ describe('the head spec', () => {
       batchSize: 32,
       optimizer: 'adam',
       learningRate: 0.001,
-      momentum: 0.9,
+      momentum: null,
       weightDecay: 0,
       l2: 0,
       dropout: 0,
@@ -34,13 +34,30 @@ describe('the head spec', () => {
   })
 
   it.each([
+    ['adam', null],
+    ['adamw', null],
+    ['sgd', 0.9],
+  ])(
+    'is one spec for one training: %s has momentum %s however it is written',
+    (optimizer, momentum) => {
+      const spec = headSpecSchema.parse({ kind: 'linear', optimizer })
+      expect(spec.momentum).toBe(momentum)
+      expect(headSpecSchema.parse({ kind: 'linear', optimizer, momentum })).toEqual(spec)
+      expect(headSpecSchema.parse(spec)).toEqual(spec)
+    },
+  )
+
+  it.each([
     ['epochs', { kind: 'linear', epochs: 1e9 }],
     ['epochs', { kind: 'linear', epochs: 0 }],
     ['batchSize', { kind: 'linear', batchSize: 65_537 }],
     ['learningRate', { kind: 'linear', learningRate: 0 }],
     ['learningRate', { kind: 'linear', learningRate: Number.NaN }],
     ['dropout', { kind: 'linear', dropout: 1 }],
-    ['momentum', { kind: 'linear', momentum: 1 }],
+    ['momentum', { kind: 'linear', optimizer: 'sgd', momentum: 1 }],
+    ['momentum', { kind: 'linear', momentum: 0.5 }],
+    ['momentum', { kind: 'mlp', optimizer: 'adamw', momentum: 0 }],
+    ['classWeights.__proto__', { kind: 'linear', classWeights: JSON.parse('{"__proto__":2}') }],
     ['classWeights.a', { kind: 'linear', classWeights: { a: 0 } }],
     ['earlyStopping.patience', { kind: 'linear', earlyStopping: { patience: 0 } }],
     ['weightDecay', { kind: 'linear', weightDecay: 0.1 }],
@@ -63,6 +80,9 @@ describe('the head spec', () => {
   it('can be written as JSON Schema', () => {
     const schema = JSON.stringify(z.toJSONSchema(headSpecSchema, { io: 'input' }))
     expect(schema).toContain('"learningRate"')
+    // What is left out must show as optional, with what it becomes.
+    expect(schema).toMatch(/"classWeights":\{[^{}]*"default":"none"/)
+    expect(schema).toMatch(/"momentum":\{"default":null/)
     expect(z.toJSONSchema(headSpecSchema)).toBeDefined()
   })
 })

@@ -3,7 +3,8 @@ import { cp, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { prepareBase, prepareEmoji } from '../../examples/samples/prepare.mjs'
 import { type ExtractOnlyResult, extractOnly } from '../../src/experiment/extract-only.js'
-import { type ExperimentResult, runExperiment } from '../../src/experiment/run.js'
+import type { ExperimentResult } from '../../src/experiment/result.js'
+import { runExperiment } from '../../src/experiment/run.js'
 import {
   type ExperimentInput,
   parseExperiment,

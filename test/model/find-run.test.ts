@@ -70,6 +70,13 @@ describe('a run is not found', () => {
     })
   })
 
+  it('when what its name points to is no run: the name is STORE_CORRUPT', async () => {
+    await setName(store, 'run', 'damaged', { baseId: ID.first })
+    const error = await failureOf(findRun(store, 'damaged'))
+    expect(error.code).toBe('STORE_CORRUPT')
+    expect(error.message).toContain('names/run/damaged.json')
+  })
+
   it('in an empty store', async () => {
     expect(await failureOf(findRun(await fileStore(), 'anything'))).toMatchObject({
       code: 'NOT_FOUND',

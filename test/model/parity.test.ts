@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Dataset, SampleReader } from '../../src/dataset/types.js'
 import { HeadstartError } from '../../src/errors.js'
 import type { Extractor, Row, SampleContent } from '../../src/extractor/extractor.js'
-import type { FeatureBlock } from '../../src/features/feature-set.js'
+import type { FeatureBlock, FeatureSet } from '../../src/features/feature-set.js'
 import type { EngineInfo } from '../../src/features/shard.js'
 import { sha256 } from '../../src/identity/hash.js'
 import { CROSS_DEVICE_TOLERANCE, checkParity, pickRows } from '../../src/model/parity.js'
@@ -22,11 +22,19 @@ const contentOf = (key: string): Uint8Array => Buffer.from(key, 'hex')
 interface World {
   readonly rows?: number
   readonly engine?: EngineInfo
+  /** What computed the second half of the rows, in a shard of its own. */
+  readonly secondEngine?: EngineInfo
   readonly answer?: (sample: SampleContent) => Row
   readonly gone?: (key: string) => boolean
 }
 
-const makeRequest = ({ rows = 10, engine = ENGINE, answer, gone }: World = {}) => {
+const makeRequest = ({
+  rows = 10,
+  engine = ENGINE,
+  secondEngine = ENGINE,
+  answer,
+  gone,
+}: World = {}) => {
   const keys = sampleKeys(rows)
   const values = new Float32Array(rows * WIDTH)
   keys.forEach((key, row) => {
@@ -42,7 +50,23 @@ const makeRequest = ({ rows = 10, engine = ENGINE, answer, gone }: World = {}) =
     engines: [ENGINE],
     quarantine: [],
   }
-  const features: FeatureBlock = { keys, values, width: WIDTH, shards: [shard] }
+  const half = Math.floor(rows / 2)
+  const shards = [shard, { ...shard, engines: [secondEngine] }]
+  const features: FeatureBlock = { keys, values, width: WIDTH, shards }
+  const part = { key: 'shard', bytes: 1, sha256: sha256('bytes') }
+  const featureSet: FeatureSet = {
+    version: 1,
+    featureSetId: sha256('set'),
+    extractorId: shard.extractorId,
+    contentId: sha256('content'),
+    featureShape: [WIDTH],
+    rows,
+    shards: [
+      { ...part, rows: half },
+      { ...part, rows: rows - half },
+    ],
+    quarantine: [],
+  }
   const batches: number[] = []
   const extractor: Extractor = {
     id: shard.extractorId,
@@ -76,7 +100,7 @@ const makeRequest = ({ rows = 10, engine = ENGINE, answer, gone }: World = {}) =
     samples: [],
     notes: [],
   }
-  return { request: { extractor, features, reader, dataset }, keys, batches }
+  return { request: { extractor, features, featureSet, reader, dataset }, keys, batches }
 }
 
 /** Serves features that are off by a part of themselves for one sample. */
@@ -106,7 +130,8 @@ describe('the parity gate', () => {
     const { request } = makeRequest({ answer: offBy(keys[4], 2 ** -17) })
     const failure = await failureOf(checkParity(request))
     expect(failure.code).toBe('PARITY_FAILED')
-    expect(failure.details).toEqual([`worst sample: name of ${keys[4]?.slice(0, 6)}`])
+    expect(failure.details).toHaveLength(1)
+    expect(failure.details[0]).toMatch(`name of ${keys[4]?.slice(0, 6)}: `)
   })
 
   it('tells 0 from -0', async () => {
@@ -131,6 +156,31 @@ describe('the parity gate', () => {
     expect(parity.maxAbsDiff).toBeGreaterThan(0)
     const beyond = makeRequest({ engine: OTHER_ENGINE, answer: offBy(keys[4], 1) })
     expect((await failureOf(checkParity(beyond.request))).code).toBe('PARITY_FAILED')
+  })
+
+  it('keeps to equal bits for the rows of this engine beside rows of another one', async () => {
+    const { keys } = makeRequest()
+    const mixed = { secondEngine: OTHER_ENGINE }
+    const foreign = makeRequest({ ...mixed, answer: offBy(keys[7], 2 ** -14) })
+    expect(await checkParity(foreign.request)).toMatchObject({ bitwise: false, samples: 10 })
+    const own = makeRequest({ ...mixed, answer: offBy(keys[2], 2 ** -14) })
+    const failure = await failureOf(checkParity(own.request))
+    expect(failure.code).toBe('PARITY_FAILED')
+    expect(failure.details[0]).toContain('(tolerance 0)')
+  })
+
+  it('takes other samples in place of those that are gone', async () => {
+    const { keys } = makeRequest({ rows: 60 })
+    const [first = '', last = ''] = [keys[0], keys[59]]
+    const { request } = makeRequest({ rows: 60, gone: (key) => key === first || key === last })
+    expect(await checkParity({ ...request, samples: 20 })).toMatchObject({ samples: 20 })
+  })
+
+  it('refuses to call it proved when more than half of the samples are gone', async () => {
+    const { keys } = makeRequest()
+    const gone = new Set(keys.slice(0, 6))
+    const { request } = makeRequest({ gone: (key) => gone.has(key) })
+    expect((await failureOf(checkParity(request))).code).toBe('DATASET_CHANGED')
   })
 
   it('never lets NaN pass, on any engine', async () => {

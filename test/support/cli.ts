@@ -29,7 +29,8 @@ export interface CliOptions {
 export interface RunningCli {
   readonly child: ChildProcess
   readonly finished: Promise<CliResult>
-  /** What was written to stderr so far. */
+  /** What was written so far. */
+  stdout(): string
   stderr(): string
 }
 
@@ -65,7 +66,7 @@ export const startProcess = (
     child.on('error', reject)
     child.on('close', (code, signal) => resolve({ code, signal, ...output }))
   })
-  return { child, finished, stderr: () => output.stderr }
+  return { child, finished, stdout: () => output.stdout, stderr: () => output.stderr }
 }
 
 export const startCli = (args: readonly string[], options: CliOptions): RunningCli =>

@@ -36,10 +36,10 @@ Examples:
   headstart base add https://example.com/resnet50/model.json --name resnet50`,
     )
     .action((from: string, options: CommonOptions & { name?: string; replace?: boolean }) =>
-      runCommand(options, async ({ workspace, folder }) => {
+      runCommand(options, async ({ workspace, folder, signal }) => {
         const { addBase } = await import('../../experiment/add-named.js')
         const { name, replace = false } = options
-        const record = await addBase(workspace.store, { from, name, folder, replace })
+        const record = await addBase(workspace.store, { from, name, folder, replace, signal })
         return { json: record, text: describeBase(record) }
       }),
     )
@@ -52,9 +52,9 @@ Examples:
   )
     .addHelpText('after', '\nExample:\n  headstart base layers mobilenet')
     .action((from: string, options: CommonOptions) =>
-      runCommand(options, async ({ workspace, folder }) => {
+      runCommand(options, async ({ workspace, folder, signal }) => {
         const { resolveBase } = await import('../../experiment/references.js')
-        const { cuts, baseId } = await resolveBase(workspace.store, from, folder)
+        const { cuts, baseId } = await resolveBase(workspace.store, from, folder, signal)
         const rows = cuts.map((cut) => [cut.path, cut.className, shape(cut.shape)])
         return { json: { baseId, cuts }, text: table(rows, ['cut', 'class', 'feature shape']) }
       }),

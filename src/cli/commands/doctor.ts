@@ -2,7 +2,8 @@
 import type { Command } from 'commander'
 import type { Diagnosis } from '../../catalog/doctor.js'
 import type { Check } from '../../catalog/doctor-check.js'
-import { type CommonOptions, EXIT_CODES, type Report, runCommand } from '../context.js'
+import { type CommonOptions, type Report, runCommand } from '../context.js'
+import { EXIT_CODES } from '../exit-codes.js'
 import { addCommonOptions } from '../options.js'
 import { table } from '../tables.js'
 

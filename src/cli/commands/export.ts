@@ -5,6 +5,7 @@ import { shortId } from '../../identity/hash.js'
 import type { ExportResult } from '../../model/export.js'
 import { findRun } from '../../model/find-run.js'
 import { type CommonOptions, type Report, runCommand } from '../context.js'
+import { addCommonOptions } from '../options.js'
 import { bytes, table } from '../tables.js'
 
 interface ExportOptions extends CommonOptions {
@@ -29,13 +30,13 @@ const describeExport = ({ folder, card }: ExportResult, from: string): string =>
 }
 
 export const addExportCommand = (program: Command): void => {
-  program
-    .command('export')
-    .description('write a run as plain TF.js models with a model card')
-    .argument('<run>', 'name, id, or the first 6 or more characters of an id')
-    .requiredOption('--to <dir>', 'new or empty folder')
-    .option('--json', 'print one JSON document on stdout')
-    .option('--store <url>', 'file:///path or s3://bucket/prefix (default: .headstart/store)')
+  addCommonOptions(
+    program
+      .command('export')
+      .description('write a run as plain TF.js models with a model card')
+      .argument('<run>', 'name, id, or the first 6 or more characters of an id')
+      .requiredOption('--to <dir>', 'new or empty folder'),
+  )
     .addHelpText(
       'after',
       `

@@ -1,34 +1,78 @@
 // Owns `headstart predict`.
 import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
-import { HeadstartError } from '../../errors.js'
+import { assertNotAborted, HeadstartError } from '../../errors.js'
 import { findRun } from '../../model/find-run.js'
-import type { NamedPrediction } from '../../model/predict.js'
-import { type CommonOptions, EXIT_CODES, runCommand } from '../context.js'
+import type { NamedPrediction, PredictedLabels } from '../../model/predict.js'
+import { type CommonOptions, type Context, type Report, runCommand } from '../context.js'
+import { EXIT_CODES } from '../exit-codes.js'
 import { addCommonOptions, parseCount } from '../options.js'
-import { table } from '../tables.js'
 
 const DEFAULT_TOP = 3
 
+interface PredictOptions extends CommonOptions {
+  readonly top?: number
+}
+
 /** Paths from the command line; `-` stands for one path a line on stdin. */
-async function* pathsOf(paths: readonly string[]): AsyncGenerator<string> {
+async function* pathsOf(paths: readonly string[], signal: AbortSignal): AsyncGenerator<string> {
   for (const path of paths) {
+    assertNotAborted(signal)
     if (path !== '-') yield path
-    else for await (const line of createInterface({ input: process.stdin })) if (line) yield line
+    else
+      for await (const line of createInterface({ input: process.stdin, signal }))
+        if (line) yield line
   }
 }
 
-const describe = (predictions: readonly NamedPrediction[], top: number): string =>
-  table(
-    predictions.map((prediction) =>
-      prediction.ok
-        ? [
-            prediction.name,
-            ...prediction.labels.slice(0, top).map((l) => `${l.label} ${l.value.toFixed(3)}`),
-          ]
-        : [prediction.name, `not predicted: ${prediction.problem}`],
-    ),
-  )
+const numberOf = (label: PredictedLabels[number]): number =>
+  'probability' in label ? label.probability : label.value
+
+/** Name and labels, separated by tabs. */
+const lineOf = (prediction: NamedPrediction, top: number): string =>
+  prediction.ok
+    ? [
+        prediction.name,
+        ...prediction.labels.slice(0, top).map((l) => `${l.label} ${numberOf(l).toFixed(3)}`),
+      ].join('\t')
+    : `${prediction.name}\tnot predicted: ${prediction.problem}`
+
+/** Lines are printed as they come; only the one document of --json waits for all of them. */
+const predict = async (
+  { workspace, signal, print }: Context,
+  request: { readonly reference: string; readonly paths: readonly string[] },
+  { top = DEFAULT_TOP, json = false }: PredictOptions,
+): Promise<Report> => {
+  const { readInputs } = await import('../../model/inputs.js')
+  const { openModel } = await import('../../model/open-model.js')
+  const { predictInputs } = await import('../../model/predict.js')
+  const run = await findRun(workspace.store, request.reference)
+  const model = await openModel(workspace.store, run)
+  const predictions: NamedPrediction[] = []
+  let count = 0
+  let allOk = true
+  try {
+    const inputs = readInputs(pathsOf(request.paths, signal), run.extractor, signal)
+    for await (const prediction of predictInputs(model, inputs, signal)) {
+      count += 1
+      allOk &&= prediction.ok
+      if (json) predictions.push(prediction)
+      else await print(lineOf(prediction, top))
+    }
+  } finally {
+    await model.close()
+  }
+  assertNotAborted(signal)
+  if (count === 0) {
+    const what = run.extractor.input.kind === 'tensor' ? '.npy or .arrow file' : 'image'
+    throw new HeadstartError('INPUT_MISSING', `no ${what} was found in ${request.paths.join(', ')}`)
+  }
+  return {
+    json: { run: run.runId, predictions },
+    text: undefined,
+    ...(allOk ? {} : { exitCode: EXIT_CODES.failed }),
+  }
+}
 
 export const addPredictCommand = (program: Command): void => {
   addCommonOptions(
@@ -42,32 +86,13 @@ export const addPredictCommand = (program: Command): void => {
     .addHelpText(
       'after',
       `
+Prints one line for each input as soon as it is known: its name and its labels, separated by tabs.
+
 Examples:
   headstart predict pets-v1 photo.jpg more-photos/
   find . -name '*.jpg' | headstart predict pets-v1 - --json`,
     )
-    .action((reference: string, paths: string[], options: CommonOptions & { top?: number }) =>
-      runCommand(options, async ({ workspace, signal }) => {
-        const { readInputs } = await import('../../model/inputs.js')
-        const { openModel } = await import('../../model/open-model.js')
-        const { predictInputs } = await import('../../model/predict.js')
-        const run = await findRun(workspace.store, reference)
-        const model = await openModel(workspace.store, run)
-        const predictions: NamedPrediction[] = []
-        try {
-          const inputs = readInputs(pathsOf(paths), run.extractor)
-          for await (const prediction of predictInputs(model, inputs, signal))
-            predictions.push(prediction)
-        } finally {
-          await model.close()
-        }
-        if (predictions.length === 0)
-          throw new HeadstartError('INPUT_MISSING', `no image was found in ${paths.join(', ')}`)
-        return {
-          json: { run: run.runId, predictions },
-          text: describe(predictions, options.top ?? DEFAULT_TOP),
-          ...(predictions.every(({ ok }) => ok) ? {} : { exitCode: EXIT_CODES.failed }),
-        }
-      }),
+    .action((reference: string, paths: string[], options: PredictOptions) =>
+      runCommand(options, (context) => predict(context, { reference, paths }, options)),
     )
 }

@@ -1,10 +1,11 @@
 // Owns `headstart run`: the main job, and how its result looks.
 import type { Command } from 'commander'
 import { loadExperimentFile } from '../../experiment/load-file.js'
-import type { ExperimentResult } from '../../experiment/run.js'
+import type { ExperimentResult } from '../../experiment/result.js'
 import { shortId } from '../../identity/hash.js'
 import { type CommonOptions, type Report, runCommand } from '../context.js'
 import { describeHead, metricCells, metricHead } from '../metrics-text.js'
+import { addCommonOptions } from '../options.js'
 import { seconds, table } from '../tables.js'
 
 /** What `run` and `train` print for people. */
@@ -39,12 +40,15 @@ export const describeResult = (result: ExperimentResult): string => {
 }
 
 export const addRunCommand = (program: Command): void => {
-  program
-    .command('run')
-    .description('extract what is missing, train, verify and publish')
-    .argument('<experiment.json>', 'experiment file; schemas/experiment.schema.json describes it')
-    .option('--json', 'print one JSON document on stdout')
-    .option('--store <url>', 'file:///path or s3://bucket/prefix (default: .headstart/store)')
+  addCommonOptions(
+    program
+      .command('run')
+      .description('extract what is missing, train, verify and publish')
+      .argument(
+        '<experiment.json>',
+        'experiment file; schemas/experiment.schema.json describes it',
+      ),
+  )
     .addHelpText(
       'after',
       `

@@ -1,5 +1,5 @@
 // Owns the translation of Keras 3 topologies to the Keras 2 words that TF.js layers reads.
-// Applied when a base is loaded; what is stored and hashed stays as it was registered. Refuses what
+// Applied when a base or a head is loaded; what is stored and hashed stays as it was registered. Refuses what
 // TF.js would load and compute otherwise than Keras 3.
 import { HeadstartError } from '../../errors.js'
 

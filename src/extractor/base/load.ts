@@ -4,6 +4,7 @@ import { HeadstartError } from '../../errors.js'
 import { sha256Schema } from '../../features/shard.js'
 import { canonicalJson, type JsonValue } from '../../identity/canonical-json.js'
 import { type Sha256, sha256 } from '../../identity/hash.js'
+import { getJson } from '../../store/json.js'
 import type { Store, StoreKey } from '../../store/port.js'
 import { BASE_FORMATS } from '../spec.js'
 import { type ModelJson, parseModelJson, type WeightSpec } from './model-json.js'
@@ -51,11 +52,12 @@ export const baseRecordKey = (baseId: Sha256): StoreKey => `bases/${baseId}/base
 export const baseFileKey = (baseId: Sha256, fileSha256: Sha256): StoreKey =>
   `bases/${baseId}/${fileSha256}`
 
-/** @returns null when no such base is registered. */
-export const loadBaseRecord = async (store: Store, baseId: Sha256): Promise<BaseRecord | null> => {
-  const bytes = await store.get(baseRecordKey(baseId))
-  return bytes === null ? null : baseRecordSchema.parse(JSON.parse(Buffer.from(bytes).toString()))
-}
+/**
+ * @returns null when no such base is registered.
+ * @throws STORE_CORRUPT when its record cannot be read.
+ */
+export const loadBaseRecord = (store: Store, baseId: Sha256): Promise<BaseRecord | null> =>
+  getJson(store, baseRecordKey(baseId), baseRecordSchema)
 
 /**
  * Puts a base together from its files; its id covers the canonical topology and the weight bytes.

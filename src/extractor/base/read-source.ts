@@ -2,7 +2,7 @@
 // folder of model.json, every size is bounded, nothing else is read.
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
-import { HeadstartError, messageOf } from '../../errors.js'
+import { assertNotAborted, HeadstartError, messageOf } from '../../errors.js'
 import { DOWNLOAD_TIMEOUT_MS, MAX_MODEL_JSON_BYTES, MAX_WEIGHT_BYTES } from './limits.js'
 import { type ModelJson, parseModelJson } from './model-json.js'
 
@@ -54,11 +54,28 @@ const folderReader = async (from: string): Promise<{ read: ReadFile; name: strin
   return { read, name }
 }
 
-const download = async (url: URL, maxBytes: number, timeoutMs: number): Promise<Uint8Array> => {
-  const failed = (what: string, cause?: unknown) =>
-    new HeadstartError('BASE_DOWNLOAD_FAILED', `${url.origin}${url.pathname}: ${what}`, { cause })
+interface DownloadOptions {
+  readonly timeoutMs: number
+  readonly signal: AbortSignal | undefined
+}
+
+const download = async (
+  url: URL,
+  maxBytes: number,
+  { timeoutMs, signal }: DownloadOptions,
+): Promise<Uint8Array> => {
+  assertNotAborted(signal)
+  const failed = (what: string, cause?: unknown) => {
+    // The query may be a signature.
+    const safe = url.search === '' ? what : what.replaceAll(url.search, '')
+    return new HeadstartError('BASE_DOWNLOAD_FAILED', `${url.origin}${url.pathname}: ${safe}`, {
+      cause,
+    })
+  }
   const abort = new AbortController()
   const timer = setTimeout(() => abort.abort(failed(`nothing came for ${timeoutMs} ms`)), timeoutMs)
+  const onAbort = (): void => abort.abort()
+  signal?.addEventListener('abort', onAbort, { once: true })
   try {
     const response = await fetch(url, { signal: abort.signal })
     if (!response.ok || response.body === null) throw failed(`HTTP status ${response.status}`)
@@ -76,24 +93,38 @@ const download = async (url: URL, maxBytes: number, timeoutMs: number): Promise<
     }
     return Buffer.concat(chunks)
   } catch (error) {
+    assertNotAborted(signal)
     if (error instanceof HeadstartError) throw error
     throw failed(messageOf(error), error)
   } finally {
     clearTimeout(timer)
+    signal?.removeEventListener('abort', onAbort)
     // Frees the socket of a body that was not read to its end.
     abort.abort()
   }
 }
 
-const urlReader = (from: string, timeoutMs: number): { read: ReadFile; name: string } => {
-  const modelUrl = new URL(from)
+/** Never repeats the URL: what is wrong with it may be the password in it. */
+const parseBaseUrl = (from: string): URL => {
+  if (!URL.canParse(from)) throw new HeadstartError('REQUEST_INVALID', 'the base is no valid URL')
+  const url = new URL(from)
+  if (url.username !== '' || url.password !== '')
+    throw new HeadstartError(
+      'REQUEST_INVALID',
+      `the URL of the base at ${url.host} has credentials: use a URL without them`,
+    )
+  return url
+}
+
+const urlReader = (from: string, options: DownloadOptions): { read: ReadFile; name: string } => {
+  const modelUrl = parseBaseUrl(from)
   if (!modelUrl.pathname.endsWith('.json'))
     modelUrl.pathname = `${modelUrl.pathname.replace(/\/$/, '')}/${MODEL_JSON}`
   const name = modelUrl.pathname.slice(modelUrl.pathname.lastIndexOf('/') + 1)
   const read: ReadFile = (path, maxBytes) => {
     const url = new URL(path, modelUrl)
     url.search = modelUrl.search
-    return download(url, maxBytes, timeoutMs)
+    return download(url, maxBytes, options)
   }
   return { read, name }
 }
@@ -103,14 +134,19 @@ const urlReader = (from: string, timeoutMs: number): { read: ReadFile; name: str
  *
  * @param from a folder, the path of a model.json, or an http(s) URL of either.
  * @throws INPUT_MISSING, BASE_INVALID, BASE_WEIGHTS_INVALID, BASE_PATH_UNSAFE, BASE_TOO_LARGE,
- *   BASE_DOWNLOAD_FAILED.
+ *   BASE_DOWNLOAD_FAILED; REQUEST_INVALID for a URL with credentials; INTERRUPTED.
  */
 export const readBaseSource = async (
   from: string,
-  options: { readonly downloadTimeoutMs?: number } = {},
+  options: {
+    readonly downloadTimeoutMs?: number
+    readonly signal?: AbortSignal | undefined
+  } = {},
 ): Promise<BaseSource> => {
-  const { downloadTimeoutMs = DOWNLOAD_TIMEOUT_MS } = options
-  const { read, name } = isUrl(from) ? urlReader(from, downloadTimeoutMs) : await folderReader(from)
+  const { downloadTimeoutMs: timeoutMs = DOWNLOAD_TIMEOUT_MS, signal } = options
+  const { read, name } = isUrl(from)
+    ? urlReader(from, { timeoutMs, signal })
+    : await folderReader(from)
   const modelJson = await read(name, MAX_MODEL_JSON_BYTES)
   const model = parseModelJson(modelJson)
   const files = new Map([[MODEL_JSON, modelJson]])
@@ -118,6 +154,7 @@ export const readBaseSource = async (
   for (const path of model.groups.flatMap((group) => group.paths)) {
     if (path === MODEL_JSON)
       throw new HeadstartError('BASE_INVALID', `the model names ${MODEL_JSON} as a weight file`)
+    assertNotAborted(signal)
     const bytes = await read(path, left)
     left -= bytes.length
     files.set(path, bytes)

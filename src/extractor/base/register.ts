@@ -1,5 +1,5 @@
 // Owns registering a base: its exact bytes go into the store, the record is written last.
-import { HeadstartError, isHeadstartError } from '../../errors.js'
+import { assertNotAborted, HeadstartError, isHeadstartError } from '../../errors.js'
 import { canonicalJson } from '../../identity/canonical-json.js'
 import { sha256 } from '../../identity/hash.js'
 import type { Store } from '../../store/port.js'
@@ -19,13 +19,18 @@ import { readBaseSource } from './read-source.js'
  * @throws the errors of readBaseSource, and BASE_LAYER_UNKNOWN or BASE_INVALID when TF.js cannot
  *   load it. Nothing is written then.
  */
-export const registerBase = async (store: Store, from: string): Promise<BaseRecord> => {
-  const { model, files } = await readBaseSource(from)
+export const registerBase = async (
+  store: Store,
+  from: string,
+  signal?: AbortSignal,
+): Promise<BaseRecord> => {
+  const { model, files } = await readBaseSource(from, { signal })
   const base = assembleBase(model, files)
   const existing = await loadBaseRecord(store, base.baseId)
   if (existing !== null) return existing
   const { inputShape, cuts } = await inspectBaseInThread(base)
   if (cuts.length === 0) throw new HeadstartError('BASE_INVALID', 'the base has nothing to cut')
+  assertNotAborted(signal)
   const described = []
   for (const [path, bytes] of files) {
     const hash = sha256(bytes)

@@ -37,7 +37,13 @@ export const createTfjsEngine = async (
   request: EngineRequest,
 ): Promise<Engine> => {
   const loaded = await loadTfjsModel(tf, request.base)
-  const forward = forwardOf(tf, loaded, request.cut)
+  let forward: (x: Tensor) => Tensor
+  try {
+    forward = forwardOf(tf, loaded, request.cut)
+  } catch (error) {
+    loaded.model.dispose()
+    throw error
+  }
   const pool = poolOf(tf, request.pooling)
   const { fixedBatch, inputShape } = request
   const inputWidth = inputShape.reduce((a, b) => a * b, 1)

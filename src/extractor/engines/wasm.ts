@@ -7,12 +7,13 @@ import * as core from '@tensorflow/tfjs-core'
 import * as layers from '@tensorflow/tfjs-layers'
 import type { EngineInfo } from '../../features/shard.js'
 import type { Tfjs } from './tfjs.js'
+import { startWasmQuietly } from './wasm-process.js'
 
 /** Makes wasm the backend of this thread's TF.js. */
 export const openWasm = async (): Promise<{ tf: Tfjs; info: EngineInfo }> => {
   const folder = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))
   wasm.setWasmPaths(folder + sep)
-  await core.setBackend('wasm')
+  await startWasmQuietly(() => core.setBackend('wasm'))
   await core.ready()
   const simd = await core.env().getAsync('WASM_HAS_SIMD_SUPPORT')
   return {
