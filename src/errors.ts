@@ -140,7 +140,7 @@ export const ERROR_CATALOGUE = {
     501,
   ),
   ENGINE_FAILED: entry(
-    'The engine stopped while computing.',
+    'The engine or the decoder stopped while working.',
     'Run the command again; features computed so far are kept. If it fails again, free memory or use another engine.',
     500,
     true,

@@ -1,6 +1,7 @@
 // Owns registering bases and datasets under a name.
 import { HeadstartError } from '../errors.js'
 import type { BaseRecord } from '../extractor/base/load.js'
+import { parseStored } from '../store/json.js'
 import { getName, isName, setName } from '../store/names.js'
 import type { Store } from '../store/port.js'
 import {
@@ -52,7 +53,9 @@ export const addDataset = async (
   const opened = await resolveDataset(store, request)
   const value = { datasetId: opened.dataset.datasetId, from: opened.location }
   const previous = await getName(store, 'dataset', name)
-  const samePlace = previous !== null && namedDatasetSchema.parse(previous).from === value.from
+  const samePlace =
+    previous !== null &&
+    parseStored(`names/dataset/${name}.json`, previous, namedDatasetSchema).from === value.from
   try {
     await setName(store, 'dataset', name, value, { replace: request.replace || samePlace })
   } catch (error) {

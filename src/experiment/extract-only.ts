@@ -39,7 +39,7 @@ export const extractOnly = async (request: {
   })
   try {
     for (const note of opened.dataset.notes) events.onNotice?.(note)
-    const base = await resolveBase(store, extraction.base.from, folder)
+    const base = await resolveBase(store, extraction.base.from, folder, signal)
     const specs = await resolveViews(extraction, base, opened, events)
     const { maxQuarantine } = extraction
     // Nothing else reads a local store's shards after this; an S3 service looks after its own bytes.

@@ -12,6 +12,7 @@ import { type BaseRecord, loadBaseRecord } from '../extractor/base/load.js'
 import { registerBase } from '../extractor/base/register.js'
 import { sha256Schema } from '../features/shard.js'
 import { SHA256_PATTERN } from '../identity/hash.js'
+import { parseStored } from '../store/json.js'
 import { getName, isName } from '../store/names.js'
 import type { Store } from '../store/port.js'
 
@@ -47,7 +48,8 @@ export const resolveBase = async (
   let baseId = SHA256_PATTERN.test(from) ? from : undefined
   if (baseId === undefined && isName(from)) {
     const named = await getName(store, 'base', from)
-    if (named !== null) baseId = namedBaseSchema.parse(named).baseId
+    if (named !== null)
+      baseId = parseStored(`names/base/${from}.json`, named, namedBaseSchema).baseId
   }
   if (baseId === undefined)
     return registerBase(store, isUrl(from) ? from : resolve(folder, from), signal)
@@ -94,7 +96,11 @@ export const resolveDataset = async (
   const { spec, split } = request
   const named = isName(spec.from) ? await getName(store, 'dataset', spec.from) : null
   if (named !== null) {
-    const { datasetId, from } = namedDatasetSchema.parse(named)
+    const { datasetId, from } = parseStored(
+      `names/dataset/${spec.from}.json`,
+      named,
+      namedDatasetSchema,
+    )
     const loaded = await loadDataset(store, datasetId)
     assertSameMeaning(loaded, spec)
     const dataset = split === undefined ? loaded : resplit(loaded, split)

@@ -5,6 +5,7 @@ import { canonicalJson } from '../identity/canonical-json.js'
 import { shortId } from '../identity/hash.js'
 import { namedRunSchema } from '../model/find-run.js'
 import type { Parity, RunRecord } from '../model/run-record.js'
+import { parseStored } from '../store/json.js'
 import { getName, setName } from '../store/names.js'
 import type { Store } from '../store/port.js'
 import type { Events } from './events.js'
@@ -54,7 +55,7 @@ export const nameBest = async (
   const previous = await getName(store, 'run', name)
   const value = { runId: best.runId }
   if (previous !== null && canonicalJson(previous) !== canonicalJson(value)) {
-    const { runId } = namedRunSchema.parse(previous)
+    const { runId } = parseStored(`names/run/${name}.json`, previous, namedRunSchema)
     events.onNotice?.(
       `${name} named the run ${shortId(runId)}; now it names ${shortId(best.runId)}`,
     )

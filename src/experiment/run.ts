@@ -151,7 +151,7 @@ export const runExperiment = async (request: ExperimentRequest): Promise<Experim
   const started = performance.now()
   const { workspace, experiment, events, folder } = request
   // The base first: a wrong cut is found at once, hashing a dataset may take minutes.
-  const base = await resolveBase(workspace.store, experiment.base.from, folder)
+  const base = await resolveBase(workspace.store, experiment.base.from, folder, request.signal)
   findCut(base, experiment.base.cut)
   const opened = await resolveDataset(workspace.store, {
     spec: experiment.dataset,

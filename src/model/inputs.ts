@@ -3,7 +3,8 @@
 import { opendir, readFile, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { hasImageExtension } from '../dataset/folder.js'
-import { MAX_SAMPLE_BYTES, rowBytesOf, rowKeyOf } from '../dataset/tensor.js'
+import { MAX_IMAGE_BYTES } from '../dataset/reader.js'
+import { rowBytesOf, rowKeyOf } from '../dataset/tensor.js'
 import { nameOfRow, openTensor } from '../dataset/tensor-rows.js'
 import { assertNotAborted, type ErrorCode, HeadstartError, messageOf } from '../errors.js'
 import type { SampleContent } from '../extractor/extractor.js'
@@ -24,8 +25,8 @@ interface Kind {
 
 async function* readImage(path: string): AsyncGenerator<Input> {
   try {
-    if ((await stat(path)).size > MAX_SAMPLE_BYTES)
-      yield { name: path, problem: 'the file is larger than 512 MiB' }
+    if ((await stat(path)).size > MAX_IMAGE_BYTES)
+      yield { name: path, problem: 'the file is larger than 64 MiB' }
     else {
       const content = await readFile(path)
       yield { name: path, content, key: sampleKeyOfBytes(content) }

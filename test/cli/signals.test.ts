@@ -11,7 +11,7 @@ import { writeTinyBase } from '../support/tiny-base.js'
 import { writeTinyImages } from '../support/tiny-images.js'
 
 /** Longer than any of it takes, shorter than what would end it otherwise. */
-const SOON_MS = 20_000
+const SOON_MS = 60_000
 
 let cwd: string
 beforeAll(async () => {

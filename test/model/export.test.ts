@@ -9,10 +9,14 @@ import { layers, sequential } from '@tensorflow/tfjs-layers'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { prepareBase } from '../../examples/samples/prepare.mjs'
+import { decodeImage } from '../../src/extractor/decode.js'
+import { createNormalise } from '../../src/extractor/normalise.js'
 import { openModelFolder } from '../../src/head/model-files.js'
 import { sha256 } from '../../src/identity/hash.js'
 import { modelCardSchema } from '../../src/model/card.js'
+import { createCheckSamples } from '../../src/model/check-samples.js'
 import { exportRun } from '../../src/model/export.js'
+import { predictExpected } from '../../src/model/export-check.js'
 import { openModel } from '../../src/model/open-model.js'
 import type { RunRecord } from '../../src/model/run-record.js'
 import { BASES } from '../head/models.js'
@@ -163,6 +167,40 @@ describe('an export', () => {
     expect(outputs).toHaveLength(2)
     expect(outputs[0]).toBeGreaterThan(500)
     model.close()
+  })
+})
+
+describe('the check of an export', () => {
+  it('runs the base once for each sample', async () => {
+    const model = await openModel(store(), run, { threads: 1 })
+    try {
+      const samples = await createCheckSamples(run.extractor, 2)
+      const rows = vi.spyOn(model.extractor, 'rows')
+      const expected = await predictExpected(model, samples)
+      expect(rows.mock.calls.map(([asked]) => asked.length)).toEqual([2])
+      const predicted = await model.predict(samples.map(({ sample }) => sample))
+      expect(expected.map(({ outputs }) => ({ ok: true, outputs }))).toEqual(predicted)
+    } finally {
+      await model.close()
+    }
+  })
+
+  it('takes the normalised input from where the extractor takes it', async () => {
+    const [sample] = await createCheckSamples(run.extractor, 1)
+    if (sample === undefined || run.extractor.input.kind !== 'image') throw new Error('no image')
+    const { input } = run.extractor
+    const { key, content } = sample.sample
+    const pixels = await decodeImage(content, key, input, { kind: 'plain' })
+    expect(sample.values).toEqual(createNormalise(input)(pixels))
+  })
+})
+
+describe('opening a run', () => {
+  it('frees the head when the base cannot be loaded', async () => {
+    const { numTensors } = core.memory()
+    const gone = { ...run, base: { ...run.base, id: '0'.repeat(64) } }
+    await expect(openModel(store(), gone, { threads: 1 })).rejects.toThrow()
+    expect(core.memory().numTensors).toBe(numTensors)
   })
 })
 

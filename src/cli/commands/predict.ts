@@ -14,14 +14,24 @@ interface PredictOptions extends CommonOptions {
   readonly top?: number
 }
 
-/** Paths from the command line; `-` stands for one path a line on stdin. */
+/** One path a line; nothing when stdin was read to its end before. */
+async function* pathsOnStdin(signal: AbortSignal): AsyncGenerator<string> {
+  const { stdin } = process
+  if (stdin.destroyed) return
+  try {
+    for await (const line of createInterface({ input: stdin, signal })) if (line) yield line
+  } finally {
+    // While it is open, whoever writes to it keeps the process alive.
+    stdin.destroy()
+  }
+}
+
+/** Paths from the command line; `-` stands for those on stdin. */
 async function* pathsOf(paths: readonly string[], signal: AbortSignal): AsyncGenerator<string> {
   for (const path of paths) {
     assertNotAborted(signal)
-    if (path !== '-') yield path
-    else
-      for await (const line of createInterface({ input: process.stdin, signal }))
-        if (line) yield line
+    if (path === '-') yield* pathsOnStdin(signal)
+    else yield path
   }
 }
 

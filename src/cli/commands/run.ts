@@ -15,6 +15,8 @@ export const describeResult = (result: ExperimentResult): string => {
     featureSet.computed === 0
       ? ''
       : ` (${(featureSet.computed / result.seconds.extract).toFixed(1)} samples/s)`
+  // Nothing was trained, so no gate was passed now: this is what the run says of itself.
+  const recorded = runs.some(({ trained }) => trained) ? '' : ' (when it was published)'
   const summary = table([
     ['samples', String(featureSet.samples)],
     ['computed', `${featureSet.computed}${rate}`],
@@ -22,7 +24,7 @@ export const describeResult = (result: ExperimentResult): string => {
     ['quarantined', String(featureSet.quarantined)],
     [
       'parity',
-      `${parity.bitwise ? 'bitwise' : 'within tolerance'} on ${parity.samples} samples, max difference ${parity.maxAbsDiff}`,
+      `${parity.bitwise ? 'bitwise' : 'within tolerance'} on ${parity.samples} samples, max difference ${parity.maxAbsDiff}${recorded}`,
     ],
     [
       'time',

@@ -70,6 +70,13 @@ const translateActivation = (activation: Json): Json => {
   return activation === 'silu' ? 'swish' : activation
 }
 
+/** TF.js knows both penalties only as the two of L1L2. */
+const translateRegularizer = (regularizer: JsonObject): JsonObject => {
+  const { class_name: className, config } = regularizer
+  if ((className !== 'L1' && className !== 'L2') || !isObject(config)) return regularizer
+  return { ...regularizer, class_name: 'L1L2', config: { l1: 0, l2: 0, ...config } }
+}
+
 const translateConfig = (className: Json, config: JsonObject): JsonObject => {
   const { negative_slope: slope, threshold, ...rest } = config
   if (className === 'LeakyReLU') return slope === undefined ? config : { ...rest, alpha: slope }
@@ -86,6 +93,7 @@ const translateMember = (
   if (key === 'batch_shape') return ['batch_input_shape', value]
   if (key.endsWith('activation') && typeof value === 'string')
     return [key, translateActivation(value)]
+  if (key.endsWith('_regularizer') && isObject(value)) return [key, translateRegularizer(value)]
   if (isDtypePolicy(value)) return [key, value.config.name]
   if (!Array.isArray(value)) return [key, translate(value, nested)]
   if (key === 'inbound_nodes') return [key, translateNodes(value, nested)]
