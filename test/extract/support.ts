@@ -99,7 +99,9 @@ export type FakeExtractor = ReturnType<typeof createExtractor>
 
 /** Contents that the extraction of `contents` cannot read any more. */
 export interface ExtractOptions
-  extends Partial<Pick<ExtractionRequest, 'deep' | 'shardRows' | 'signal' | 'onProgress' | 'onNotice'>> {
+  extends Partial<
+    Pick<ExtractionRequest, 'deep' | 'shardRows' | 'signal' | 'onProgress' | 'onNotice'>
+  > {
   readonly vanished?: readonly Uint8Array[]
   readonly onRead?: () => void
 }
