@@ -98,7 +98,7 @@ export const certifyExisting = async (
   } catch (error) {
     if (!isHeadstartError(error, 'STORE_CORRUPT') && !isHeadstartError(error, 'FEATURES_CORRUPT'))
       throw error
-    target.onNotice?.(`damaged shard, computing it again: ${messageOf(error)}`)
+    target.onNotice?.(`damaged shard found, computing it again: ${storeKey} (${messageOf(error)})`)
     await target.store.delete(storeKey)
     return null
   }

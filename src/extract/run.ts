@@ -143,7 +143,7 @@ export const extract = async (request: ExtractionRequest): Promise<ExtractionRes
   const contentId = contentIdOf(keys)
   const featureSetId = featureSetIdOf(extractorId, contentId)
   for (const key of damaged) {
-    request.onNotice?.(`damaged shard found by its hash, computing it again: ${key}`)
+    request.onNotice?.(`damaged shard found, computing it again: ${key}`)
     await store.delete(key)
   }
   const complete = await findComplete(request, featureSetId, request.deep ?? false)

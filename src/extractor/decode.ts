@@ -8,6 +8,9 @@ import { drawAugmentation } from './augment.js'
 import { createSharedLock } from './shared-lock.js'
 import type { ImageInput, View } from './spec.js'
 
+// Every image is decoded once: libvips' cache of operations would only hold memory.
+sharp.cache(false)
+
 /** Decoding more is refused: a small file can claim a huge image. */
 export const MAX_INPUT_PIXELS = 50_000_000
 

@@ -114,9 +114,14 @@ describe('a file that is no shard is FEATURES_CORRUPT', () => {
     ['our metadata on other columns', foreignFile(two, metadata as JsonValue)],
     ['metadata that is no shard’s', foreignFile(two, { version: 1 })],
     ['metadata with an unknown member', foreignFile(two, { ...metadata, host: 'x' } as JsonValue)],
-    ['metadata of a later version', foreignFile(two, { ...metadata, version: 2 } as JsonValue)],
   ])('%s', (_, bytes) => {
     expect(corrupt(bytes)).toBe(true)
+  })
+
+  it('but a shard of a later release is not damage: nobody may throw it away', () => {
+    const later = foreignFile(two, { ...metadata, version: 2 } as JsonValue)
+    expect(() => decodeShard(later)).toThrow(/format 2/)
+    expect(corrupt(later)).toBe(false)
   })
 
   it('a shard whose lists are longer or shorter than its metadata says', () => {

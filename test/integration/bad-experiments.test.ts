@@ -83,13 +83,13 @@ describe('an experiment file', () => {
 })
 
 describe('a head', () => {
-  it('whose input does not fit the features is refused with both shapes; the features are kept', async () => {
+  it('whose input does not fit the features is refused with both shapes, before any is computed', async () => {
     const cwd = await makeSound()
     const failure = await failExperiment(cwd, { heads: [customHead(5, 3)] })
     expect(failure).toMatchObject({ code: 'HEAD_INVALID', exitCode: 2 })
     expect(failure.all).toContain('5')
     expect(failure.all).toContain('4')
-    expect(await samplesKept(cwd)).toBe(18)
+    expect(await samplesKept(cwd)).toBe(0)
   })
 
   it('whose output does not fit the classes is refused', async () => {
