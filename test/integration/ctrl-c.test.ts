@@ -7,7 +7,8 @@ import { CLI_FILE, runJson, startCli, startProcess } from '../support/cli.js'
 import { filesBelow, makeFolder, until } from '../support/folders.js'
 import { samplesKept } from './state.js'
 
-const SAMPLES = 9 * 5
+// Many more batches than are in work at once, so that Ctrl-C always finds some that are not begun.
+const SAMPLES = 9 * 14
 let inputs: string
 
 const extractArguments = (): string[] => [
@@ -35,7 +36,7 @@ it('stops at a terminal after the batches in work, and the next call computes on
   await until(async () => drawnCount(screen) > 0 || terminal.child.exitCode !== null)
   terminal.child.stdin?.write('\x03')
   const { code } = await terminal.finished
-  expect(screen).toMatch(/extract \[[= ]{28}\] \d+\/45 /)
+  expect(screen).toMatch(/extract \[[= ]{28}\] \d+\/126 /)
   expect(screen).toContain('stopping after this batch')
   expect(screen).toContain('error INTERRUPTED')
   expect(code).toBe(130)
