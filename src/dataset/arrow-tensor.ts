@@ -5,6 +5,7 @@ import { endianness } from 'node:os'
 import { HeadstartError, isHeadstartError, messageOf } from '../errors.js'
 import type { TensorTable } from '../features/arrow-tensor.js'
 import { readTensorTableInThread } from '../features/arrow-tensor-thread.js'
+import { readBytes } from './read-bytes.js'
 import { assertRowShape, rowBytesOf, type TensorSource } from './tensor.js'
 
 const MAX_ARROW_BYTES = 2e9
@@ -21,15 +22,8 @@ const readWhole = async (file: string): Promise<Uint8Array<ArrayBuffer>> => {
     if (size > MAX_ARROW_BYTES) {
       throw new HeadstartError('DATASET_INVALID', `${file} is larger than 2 GB; use .npy`)
     }
-    // An array of its own, not of Buffer's pool: it is moved to the parser's thread.
-    const bytes = new Uint8Array(size)
-    let filled = 0
-    while (filled < size) {
-      const { bytesRead } = await handle.read(bytes, filled, size - filled, filled)
-      if (bytesRead === 0) break
-      filled += bytesRead
-    }
-    return bytes.subarray(0, filled)
+    // Moved to the parser's thread.
+    return await readBytes(handle, size)
   } finally {
     await handle.close()
   }

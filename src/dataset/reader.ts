@@ -6,6 +6,7 @@ import type { Sha256 } from '../identity/hash.js'
 import { sampleKeyOfBytes } from '../identity/ids.js'
 import { createResolver, openReal } from './contained-path.js'
 import { hashHandle } from './hash-files.js'
+import { readBytes } from './read-bytes.js'
 import { rowKeyOf, type TensorSource } from './tensor.js'
 import { rowOfName } from './tensor-rows.js'
 import type { Sample, SampleReader } from './types.js'
@@ -51,27 +52,16 @@ const createReader = (
  */
 export const MAX_IMAGE_BYTES = 64 * 1024 ** 2
 
-const readAll = async (handle: FileHandle, size: number): Promise<Buffer> => {
-  const bytes = Buffer.alloc(size)
-  let filled = 0
-  while (filled < size) {
-    const { bytesRead } = await handle.read(bytes, filled, size - filled, filled)
-    if (bytesRead === 0) break
-    filled += bytesRead
-  }
-  return bytes.subarray(0, filled)
-}
-
 /**
  * The file's bytes; undefined when they are not those of the key.
  *
  * @throws SAMPLE_INVALID when they are, and too many. A file that only took the place of the sample
  *   says nothing of it, so this is found out by hashing in chunks.
  */
-const readSample = async (handle: FileHandle, key: Sha256): Promise<Buffer | undefined> => {
+const readSample = async (handle: FileHandle, key: Sha256): Promise<Uint8Array | undefined> => {
   const { size } = await handle.stat()
   if (size <= MAX_IMAGE_BYTES) {
-    const bytes = await readAll(handle, size)
+    const bytes = await readBytes(handle, size)
     return sampleKeyOfBytes(bytes) === key ? bytes : undefined
   }
   if ((await hashHandle(handle, size)) !== key) return undefined

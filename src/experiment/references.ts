@@ -9,6 +9,7 @@ import type { DatasetSpec, SplitSpec } from '../dataset/spec.js'
 import type { Dataset, OpenDataset } from '../dataset/types.js'
 import { HeadstartError } from '../errors.js'
 import { type BaseRecord, loadBaseRecord } from '../extractor/base/load.js'
+import { isUrl } from '../extractor/base/read-source.js'
 import { registerBase } from '../extractor/base/register.js'
 import { sha256Schema } from '../features/shard.js'
 import { SHA256_PATTERN } from '../identity/hash.js'
@@ -23,8 +24,6 @@ export const namedDatasetSchema = z.strictObject({
   /** Absolute path of the content on the machine where it was added. */
   from: z.string(),
 })
-
-const isUrl = (from: string): boolean => /^https?:\/\//i.test(from)
 
 /** How a base is called in records: a URL without credentials and query, else the last part of the path. */
 export const describeBaseSource = (from: string): string => {

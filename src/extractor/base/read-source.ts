@@ -17,7 +17,8 @@ export const MODEL_JSON = 'model.json'
 
 type ReadFile = (path: string, maxBytes: number) => Promise<Uint8Array>
 
-const isUrl = (from: string): boolean => /^https?:\/\//i.test(from)
+/** Whether a base is downloaded or read from a disk. */
+export const isUrl = (from: string): boolean => /^https?:\/\//i.test(from)
 
 const readBounded = async (path: string, maxBytes: number): Promise<Uint8Array> => {
   // Before it is opened: opening a named pipe waits for a writer.
