@@ -2,6 +2,8 @@
 // what stands to its right, never what stands to its left.
 const ORDER = [
   'cli',
+  'http',
+  'queue',
   'catalog',
   'experiment',
   'model',
@@ -80,6 +82,8 @@ module.exports = {
     wall('aws', '@aws-sdk/', '^src/store/s3\\.ts$'),
     wall('arrow', 'apache-arrow/', '^src/features/arrow[^/]*\\.ts$'),
     wall('tfjs', '@tensorflow/', '^src/(extractor/engines|head)/'),
+    wall('bullmq', '(bullmq|ioredis|@electric-sql)/', '^src/queue/'),
+    wall('fastify', '(fastify|@fastify|prom-client|fastify-type-provider-zod)/', '^src/http/'),
     wall('sharp', 'sharp/', '^src/(extractor/decode|catalog/doctor-machine)\\.ts$'),
     wall('commander', '(commander|cli-progress|cli-table3)/', '^src/cli/'),
   ],

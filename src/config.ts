@@ -15,6 +15,7 @@ const environmentSchema = z.object({
   HEADSTART_S3_FORCE_PATH_STYLE: flag.optional(),
   HEADSTART_S3_CHECKSUMS: z.enum(['WHEN_REQUIRED', 'WHEN_SUPPORTED']).optional(),
   HEADSTART_CACHE_BYTES: z.coerce.number().int().positive().optional(),
+  HEADSTART_QUEUE: z.string().min(1).optional(),
   HEADSTART_DEBUG: flag.optional(),
 })
 
@@ -27,6 +28,8 @@ export interface Config {
   readonly s3Checksums: 'WHEN_REQUIRED' | 'WHEN_SUPPORTED' | undefined
   /** Bound of the local copies of remote shards, in bytes. */
   readonly cacheBytes: number
+  /** `redis://...`, or the folder of an embedded queue. Undefined: no queue unless a service runs. */
+  readonly queueUrl: string | undefined
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -52,5 +55,6 @@ export const parseConfig = (environment: Environment): Config => {
     s3ForcePathStyle: parsed.HEADSTART_S3_FORCE_PATH_STYLE,
     s3Checksums: parsed.HEADSTART_S3_CHECKSUMS,
     cacheBytes: parsed.HEADSTART_CACHE_BYTES ?? DEFAULT_CACHE_BYTES,
+    queueUrl: parsed.HEADSTART_QUEUE,
   }
 }
