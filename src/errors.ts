@@ -184,6 +184,35 @@ export const ERROR_CATALOGUE = {
     500,
   ),
 
+  // Queue and service
+  QUEUE_UNAVAILABLE: entry(
+    'The queue cannot be reached.',
+    'Check HEADSTART_QUEUE and that Redis answers; `headstart doctor` looks closer.',
+    503,
+    true,
+  ),
+  QUEUE_OWNED: entry(
+    'Another process owns the folder of the embedded queue.',
+    'Use the service that runs (the command line finds it by itself), stop it, or set HEADSTART_QUEUE to redis://....',
+    409,
+  ),
+  JOB_CANCELLED: entry(
+    'The job was cancelled.',
+    'Send the same request again: what was computed is kept.',
+    409,
+  ),
+  JOB_LOST: entry(
+    'The queue does not know the job any more.',
+    'Send the same request again: what was computed is kept.',
+    410,
+    true,
+  ),
+  WORKER_INVALID: entry(
+    'A worker has no handler for a kind of job, or has two.',
+    'Report it as a defect.',
+    500,
+  ),
+
   // Store and machine
   STORE_UNAVAILABLE: entry(
     'The store cannot be reached or written.',

@@ -103,9 +103,10 @@ export const parseWith = <T>(schema: z.ZodType<T>, input: unknown, what: string)
 export const parseExperiment = (input: unknown): Experiment =>
   parseWith(experimentSchema, input, 'the experiment')
 
-const extractionSchema = experimentSchema.omit({ heads: true, name: true, seed: true })
+export const extractionSchema = experimentSchema.omit({ heads: true, name: true, seed: true })
 /** An experiment without its heads: what `extract` takes. */
 export type ExtractionRequest = z.output<typeof extractionSchema>
+export type ExtractionInput = z.input<typeof extractionSchema>
 
 export const parseExtraction = (input: unknown): ExtractionRequest =>
   parseWith(extractionSchema, input, 'the extraction')

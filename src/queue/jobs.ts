@@ -1,0 +1,121 @@
+// Owns the job registry: each kind's payload with its version, its deterministic id, its retry policy
+// and how long it is kept. Payloads hold ids only: jobs lie in clear text, and never hold a secret.
+import { z } from 'zod'
+import { type EngineName, ENGINES } from '../extractor/spec.js'
+import { sha256Schema } from '../features/shard.js'
+import { type HeadSpec, headSpecSchema } from '../head/spec.js'
+import { canonicalJson, type JsonValue } from '../identity/canonical-json.js'
+import { type Sha256, sha256 } from '../identity/hash.js'
+
+export const JOB_KINDS = ['extraction', 'shard', 'training'] as const
+export type JobKind = (typeof JOB_KINDS)[number]
+
+/** Raised whenever an older worker could misread a payload. */
+export const PAYLOAD_VERSION = 1
+
+/** Set from outside on a job that is to end; its worker looks for it. */
+const control = { cancelled: z.literal(true).optional() }
+
+export const extractionPayloadSchema = z.strictObject({
+  version: z.literal(PAYLOAD_VERSION),
+  extractorId: sha256Schema,
+  datasetId: sha256Schema,
+  /** Where the content lies: an absolute path, or `s3://bucket/prefix`. */
+  content: z.string(),
+  ...control,
+})
+export type ExtractionPayload = z.output<typeof extractionPayloadSchema>
+
+export const shardPayloadSchema = z.strictObject({
+  version: z.literal(PAYLOAD_VERSION),
+  /** The extraction that asked first; another one may share the shard. */
+  extraction: z.string(),
+  extractorId: sha256Schema,
+  datasetId: sha256Schema,
+  content: z.string(),
+  /** Store key of the shard; holds its first and last sample key. */
+  storeKey: z.string(),
+  rows: z.int().positive(),
+  /** Store keys of older shards whose rows may be copied. */
+  overlapping: z.array(z.string()),
+  ...control,
+})
+export type ShardPayload = z.output<typeof shardPayloadSchema>
+
+export const trainingPayloadSchema = z.strictObject({
+  version: z.literal(PAYLOAD_VERSION),
+  datasetId: sha256Schema,
+  content: z.string(),
+  /** What the user called the base; for the record. */
+  base: z.string(),
+  /** One a view, view 0 first. */
+  extractorIds: z.array(sha256Schema).min(1),
+  maxQuarantine: z.number(),
+  heads: z.array(headSpecSchema).min(1),
+  seed: z.int(),
+  /** The best run gets this name. */
+  name: z.string().optional(),
+  ...control,
+})
+export type TrainingPayload = z.output<typeof trainingPayloadSchema>
+
+export const PAYLOAD_SCHEMAS = {
+  extraction: extractionPayloadSchema,
+  shard: shardPayloadSchema,
+  training: trainingPayloadSchema,
+} as const
+
+export interface PayloadOf {
+  readonly extraction: ExtractionPayload
+  readonly shard: ShardPayload
+  readonly training: TrainingPayload
+}
+
+/** An extraction is one feature set: whoever asks for the same features shares the job. */
+export const extractionJobId = (featureSetId: Sha256): string => `extraction-${featureSetId}`
+
+/** A shard is one object of the store: overlapping extractions share the job. */
+export const shardJobId = (storeKey: string): string => `shard-${sha256(storeKey)}`
+
+/** The same heads on the same features, whoever asks, are one training. */
+export const trainingJobId = (
+  runIds: readonly Sha256[],
+  name: string | undefined,
+): string => `training-${sha256(canonicalJson({ runIds: [...runIds], name: name ?? null } as JsonValue))}`
+
+const JOB_ID_PATTERN = new RegExp(`^(${JOB_KINDS.join('|')})-[0-9a-f]{64}$`)
+
+/** The kind of a job id; null when the text is none. */
+export const kindOfJobId = (id: string): JobKind | null =>
+  (JOB_ID_PATTERN.exec(id)?.[1] as JobKind | undefined) ?? null
+
+/** Shards wait in a queue per engine, so that only workers that have the engine take them. */
+export const shardQueueName = (engine: EngineName): string => `headstart-shard-${engine}`
+
+export const queueNamesOf = (kind: JobKind): readonly string[] =>
+  kind === 'shard' ? ENGINES.map(shardQueueName) : [`headstart-${kind}`]
+
+/** Tries of a job whose failure may pass; the delays double from `delay`, with jitter. */
+const retry = (attempts: number) => ({
+  attempts,
+  backoff: { type: 'exponential', delay: 1000, jitter: 0.5 },
+})
+
+const DAY_SECONDS = 86_400
+
+/**
+ * The store is the truth, so ended jobs are kept only to be looked at: results for a day, failures
+ * for a week.
+ */
+const kept = {
+  removeOnComplete: { age: DAY_SECONDS, count: 20_000 },
+  removeOnFail: { age: 7 * DAY_SECONDS, count: 20_000 },
+}
+
+export const JOB_OPTIONS = {
+  extraction: { ...retry(5), ...kept },
+  shard: { ...retry(5), ...kept },
+  training: { ...retry(5), ...kept },
+} as const
+
+export type { HeadSpec }
