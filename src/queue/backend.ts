@@ -1,12 +1,12 @@
 // Owns the choice of the queue: Redis, or an embedded PostgreSQL in a folder. Both run the same BullMQ.
 // Refuses what is no queue's address; never shows a password.
-import type { Queue, Worker, WorkerOptions } from 'bullmq'
+import type { Job, Queue, Worker, WorkerOptions } from 'bullmq'
 import { HeadstartError } from '../errors.js'
 
-/** What BullMQ calls to work on one job. */
-export type Processor = NonNullable<ConstructorParameters<typeof Worker>[1]> & object
+/** What is called to work on one job: `token` proves the lock. */
+export type Processor = (job: Job, token: string) => Promise<unknown>
 
-/** Queues and workers of one connection. Close it last. */
+/** Queues and workers of one connection. Close it after the workers. */
 export interface QueueBackend {
   readonly kind: 'redis' | 'embedded'
   /** For people: without user and password. */
@@ -15,10 +15,12 @@ export interface QueueBackend {
   queue(name: string): Queue
   /** The caller closes the worker. */
   worker(name: string, processor: Processor, options: Omit<WorkerOptions, 'connection'>): Worker
+  /** Workers of any process that take jobs of this queue. */
+  countWorkers(name: string): Promise<number>
   close(): Promise<void>
 }
 
-const isRedisUrl = (url: string): boolean => /^rediss?:\/\//.test(url)
+const REDIS_URL = /^rediss?:\/\//
 
 /**
  * Opens the queue at an address.
@@ -28,8 +30,8 @@ const isRedisUrl = (url: string): boolean => /^rediss?:\/\//.test(url)
  * @throws CONFIG_INVALID, QUEUE_UNAVAILABLE; QUEUE_OWNED when another process owns the folder.
  */
 export const openBackend = async (url: string): Promise<QueueBackend> => {
-  if (isRedisUrl(url)) return (await import('./redis.js')).openRedis(url)
-  if (/^[a-z]+:\/\//i.test(url))
+  if (REDIS_URL.test(url)) return (await import('./redis.js')).openRedis(url)
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(url))
     throw new HeadstartError('CONFIG_INVALID', 'a queue is redis://host:port or a folder')
   return (await import('./embedded.js')).openEmbedded(url)
 }

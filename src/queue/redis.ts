@@ -1,0 +1,86 @@
+// Owns BullMQ on Redis: one connection for producers, which fail fast, and one for workers, which wait
+// for a server that comes back.
+import { Queue, Worker } from 'bullmq'
+import { Redis } from 'ioredis'
+import { HeadstartError, messageOf } from '../errors.js'
+import type { QueueBackend } from './backend.js'
+
+/** How long a first connection may take. */
+const CONNECT_TIMEOUT_MS = 10_000
+const MAX_RECONNECT_DELAY_MS = 2000
+
+const parseUrl = (text: string): URL => {
+  // The text is not repeated: it may hold a password.
+  if (!URL.canParse(text)) throw new HeadstartError('CONFIG_INVALID', 'the queue is no URL')
+  const url = new URL(text)
+  if (url.hostname === '' || !/^\/?\d*$/.test(url.pathname))
+    throw new HeadstartError('CONFIG_INVALID', 'a queue is redis://host:port or redis://host:port/db')
+  return url
+}
+
+const connect = (url: string, options: { readonly maxRetriesPerRequest: number | null }): Redis => {
+  const client = new Redis(url, {
+    ...options,
+    // A producer says at once that Redis is away, instead of keeping requests in memory.
+    enableOfflineQueue: options.maxRetriesPerRequest === null,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    lazyConnect: true,
+    retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), MAX_RECONNECT_DELAY_MS),
+  })
+  // Without a listener each failed reconnection is printed; commands report what matters.
+  client.on('error', () => undefined)
+  return client
+}
+
+const assertReachable = async (client: Redis, shown: string): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('no answer in time')), CONNECT_TIMEOUT_MS)
+  })
+  try {
+    await Promise.race([client.connect().then(() => client.ping()), late])
+  } catch (error) {
+    client.disconnect()
+    throw new HeadstartError('QUEUE_UNAVAILABLE', `${shown}: ${messageOf(error)}`, { cause: error })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** @throws CONFIG_INVALID, QUEUE_UNAVAILABLE. */
+export const openRedis = async (text: string): Promise<QueueBackend> => {
+  const url = parseUrl(text)
+  const shown = `${url.protocol}//${url.host}${url.pathname === '/' ? '' : url.pathname}`
+  const producer = connect(text, { maxRetriesPerRequest: 3 })
+  await assertReachable(producer, shown)
+  const queues = new Map<string, Queue>()
+  const consumers: Redis[] = []
+
+  const queue = (name: string): Queue => {
+    const existing = queues.get(name)
+    if (existing !== undefined) return existing
+    const created = new Queue(name, { connection: producer })
+    created.on('error', () => undefined)
+    queues.set(name, created)
+    return created
+  }
+
+  return {
+    kind: 'redis',
+    url: shown,
+    queue,
+    worker: (name, processor, options) => {
+      const connection = connect(text, { maxRetriesPerRequest: null })
+      consumers.push(connection)
+      return new Worker(name, (job, token) => processor(job, token ?? ''), {
+        ...options,
+        connection,
+      })
+    },
+    countWorkers: (name) => queue(name).getWorkersCount(),
+    close: async () => {
+      await Promise.allSettled([...queues.values()].map((one) => one.close()))
+      for (const client of [...consumers, producer]) client.disconnect()
+    },
+  }
+}
