@@ -9,7 +9,7 @@ import { chooseEngine } from '../extractor/choose-engine.js'
 import { type Extractor, openExtractor } from '../extractor/extractor.js'
 import { resolveExtractorSpec } from '../extractor/resolve.js'
 import { type ExtractorSpec, extractorIdOfSpec, type View } from '../extractor/spec.js'
-import { type FeatureBlock, loadFeatures } from '../features/feature-set.js'
+import { type FeatureBlock, type FeatureSet, loadFeatures } from '../features/feature-set.js'
 import { widthOf } from '../features/shard.js'
 import { shardPrefix } from '../features/shard-name.js'
 import type { Store } from '../store/port.js'
@@ -91,10 +91,18 @@ export interface ExtractViewsRequest {
 
 const SHOWN_QUARANTINED = 20
 
-/** Says which samples are left out, and refuses to go on with too many. */
-const settleQuarantine = (
-  { featureSet }: ExtractionResult,
-  { opened, maxQuarantine, events }: ExtractViewsRequest,
+/**
+ * Says which samples are left out, and refuses to go on with too many.
+ *
+ * @throws DATASET_QUARANTINE_EXCEEDED.
+ */
+export const settleQuarantine = (
+  featureSet: FeatureSet,
+  {
+    opened,
+    maxQuarantine,
+    events,
+  }: Pick<ExtractViewsRequest, 'opened' | 'maxQuarantine' | 'events'>,
 ): void => {
   const { quarantine } = featureSet
   const total = opened.dataset.samples.length
@@ -144,7 +152,7 @@ export const extractViews = async (request: ExtractViewsRequest): Promise<ViewFe
       ...(signal === undefined ? {} : { signal }),
       ...(events.onNotice === undefined ? {} : { onNotice: events.onNotice }),
     })
-    settleQuarantine(result, request)
+    settleQuarantine(result.featureSet, request)
     results.push({ ...result, spec })
   }
   return results

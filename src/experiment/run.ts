@@ -1,31 +1,24 @@
 // Owns the main job: extract what is missing, train, prove parity, publish.
-import { HeadstartError, isHeadstartError } from '../errors.js'
 import type { BaseRecord } from '../extractor/base/load.js'
 import { findCut } from '../extractor/resolve.js'
-import type { FeatureBlock } from '../features/feature-set.js'
-import { assertHeadFits } from '../head/assert-fits.js'
-import { checkParity } from '../model/parity.js'
-import type { Parity } from '../model/run-record.js'
 import type { Events } from './events.js'
 import {
   assertFeaturesFit,
-  createExtractorOpener,
   type ExtractViewsRequest,
   extractViews,
   loadViews,
   resolveViews,
-  type ViewFeatures,
 } from './extraction.js'
+import { assertHeadsFit } from './heads-fit.js'
 import {
   describeBaseSource,
   type LocatedDataset,
   resolveBase,
   resolveDataset,
 } from './references.js'
-import { bestOf, type ExperimentResult, nameBest } from './result.js'
+import type { ExperimentResult } from './result.js'
 import type { Experiment } from './schema.js'
-import { type RunResult, trainRun } from './train-run.js'
-import { joinTrainingData } from './training-data.js'
+import { trainHeads } from './train-heads.js'
 import type { Workspace } from './workspace.js'
 
 export interface ExperimentRequest {
@@ -39,67 +32,17 @@ export interface ExperimentRequest {
 
 const secondsSince = (started: number): number => (performance.now() - started) / 1000
 
-/**
- * Every head against the features and the task, all faults at once, before hours of extraction.
- *
- * @throws HEAD_INVALID.
- */
-const assertHeadsFit = async (
-  heads: Experiment['heads'],
-  { dataset }: LocatedDataset,
-  featureShape: readonly number[],
-): Promise<void> => {
-  const { target } = dataset
-  const splits = new Set(dataset.samples.map(({ split }) => split))
-  const faults: string[] = []
-  for (const [index, spec] of heads.entries()) {
-    try {
-      await assertHeadFits({ spec, featureShape, target, splits })
-    } catch (error) {
-      if (!isHeadstartError(error, 'HEAD_INVALID')) throw error
-      const details = error.details.length > 0 ? error.details : [error.message]
-      faults.push(...details.map((detail) => `heads.${index}: ${detail}`))
-    }
-  }
-  if (faults.length === 0) return
-  const [only = ''] = faults
-  const message = faults.length === 1 ? only : `${faults.length} faults in the heads`
-  throw new HeadstartError('HEAD_INVALID', message, { details: faults })
-}
-
-/** Proves parity when it is asked for first; all heads of an experiment share the features. */
-const createProof = (
-  { workspace, signal }: ExperimentRequest,
-  { dataset, reader }: LocatedDataset,
-  { spec, featureSet }: ViewFeatures,
-  features: FeatureBlock,
-): (() => Promise<Parity>) => {
-  const prove = async (): Promise<Parity> => {
-    const extractor = await createExtractorOpener(workspace.store)(spec)
-    try {
-      return await checkParity({ extractor, features, featureSet, dataset, reader, signal })
-    } finally {
-      await extractor.close()
-    }
-  }
-  let proof: Promise<Parity> | undefined
-  return () => {
-    proof ??= prove()
-    return proof
-  }
-}
-
 const runOpened = async (
   request: ExperimentRequest,
-  base: BaseRecord,
+  baseRecord: BaseRecord,
   opened: LocatedDataset,
 ): Promise<Omit<ExperimentResult, 'seconds'> & { extractSeconds: number }> => {
   const { workspace, experiment, signal, events = {} } = request
   const { store } = workspace
   const { heads, maxQuarantine, seed } = experiment
-  const specs = await resolveViews(experiment, base, opened, events)
+  const specs = await resolveViews(experiment, baseRecord, opened, events)
   assertFeaturesFit(specs, opened.dataset.samples.length)
-  await assertHeadsFit(heads, opened, specs[0]?.featureShape ?? [])
+  await assertHeadsFit(heads, opened.dataset, specs[0]?.featureShape ?? [])
 
   const extraction: ExtractViewsRequest = { store, specs, opened, maxQuarantine, signal, events }
   const extractStarted = performance.now()
@@ -108,19 +51,20 @@ const runOpened = async (
   const extractSeconds = secondsSince(extractStarted)
 
   const [plain] = views
-  const [features] = blocks
-  if (plain === undefined || features === undefined) throw new RangeError('no view was extracted')
-  const data = joinTrainingData(opened.dataset, blocks, plain.spec.featureShape)
-  const proveParity = createProof(request, opened, plain, features)
-  const from = { base: describeBaseSource(experiment.base.from), dataset: opened.location }
-  const runs: RunResult[] = []
-  for (const [index, head] of heads.entries()) {
-    const position = { head: index, heads: heads.length }
-    const shared = { workspace, opened, views, data, seed, from, proveParity, signal, events }
-    runs.push(await trainRun({ ...shared, head, position }))
-  }
-  const best = bestOf(runs)
-  if (experiment.name !== undefined) await nameBest(store, experiment.name, best, events)
+  if (plain === undefined) throw new RangeError('no view was extracted')
+  const base = describeBaseSource(experiment.base.from)
+  const { runs, best } = await trainHeads({
+    workspace,
+    opened,
+    views,
+    blocks,
+    heads,
+    seed,
+    name: experiment.name,
+    base,
+    signal,
+    events,
+  })
   const { samples, bitwise, maxAbsDiff } = best.parity
   return {
     featureSet: {
@@ -158,6 +102,7 @@ export const runExperiment = async (request: ExperimentRequest): Promise<Experim
     split: experiment.split,
     folder,
     hashCacheDir: workspace.hashCacheDir,
+    objects: workspace.objects,
     signal: request.signal,
     onProgress: events?.onIndex,
   })

@@ -4,11 +4,21 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { HeadstartError } from '../errors.js'
 import { withDiskCache } from '../store/disk-cache.js'
-import { type OpenStoreOptions, openStore, parseStoreUrl } from '../store/open.js'
+import type { OpenObjects } from '../store/object-source.js'
+import {
+  createObjectOpener,
+  type OpenStoreOptions,
+  openStore,
+  parseStoreUrl,
+} from '../store/open.js'
 import type { Store } from '../store/port.js'
 
 export interface Workspace {
+  /** What it was opened with: enough to open it again in another process. Holds no secret. */
+  readonly options: WorkspaceOptions
   readonly store: Store
+  /** Buckets to read datasets from, with the S3 settings of the store; closed with the workspace. */
+  readonly objects: OpenObjects
   /** Remembered hashes of local files. */
   readonly hashCacheDir: string
   readonly checkpointDir: string
@@ -49,10 +59,16 @@ export const openWorkspace = async (options: WorkspaceOptions): Promise<Workspac
   const store = url.startsWith('file:')
     ? opened
     : withDiskCache(opened, join(cacheDir, 'objects'), options.cacheBytes)
+  const objects = createObjectOpener(options)
   return {
+    options,
     store,
+    objects: objects.open,
     hashCacheDir: join(cacheDir, 'hashes'),
     checkpointDir: join(cacheDir, 'checkpoints'),
-    close: () => store.close(),
+    close: async () => {
+      await objects.close()
+      await store.close()
+    },
   }
 }

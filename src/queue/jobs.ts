@@ -1,7 +1,7 @@
 // Owns the job registry: each kind's payload with its version, its deterministic id, its retry policy
 // and how long it is kept. Payloads hold ids only: jobs lie in clear text, and never hold a secret.
 import { z } from 'zod'
-import { type EngineName, ENGINES } from '../extractor/spec.js'
+import { ENGINES, type EngineName } from '../extractor/spec.js'
 import { sha256Schema } from '../features/shard.js'
 import { type HeadSpec, headSpecSchema } from '../head/spec.js'
 import { canonicalJson, type JsonValue } from '../identity/canonical-json.js'
@@ -78,10 +78,8 @@ export const extractionJobId = (featureSetId: Sha256): string => `extraction-${f
 export const shardJobId = (storeKey: string): string => `shard-${sha256(storeKey)}`
 
 /** The same heads on the same features, whoever asks, are one training. */
-export const trainingJobId = (
-  runIds: readonly Sha256[],
-  name: string | undefined,
-): string => `training-${sha256(canonicalJson({ runIds: [...runIds], name: name ?? null } as JsonValue))}`
+export const trainingJobId = (runIds: readonly Sha256[], name: string | undefined): string =>
+  `training-${sha256(canonicalJson({ runIds: [...runIds], name: name ?? null } as JsonValue))}`
 
 const JOB_ID_PATTERN = new RegExp(`^(${JOB_KINDS.join('|')})-[0-9a-f]{64}$`)
 

@@ -103,7 +103,8 @@ export const acquireFolder = async (folder: string): Promise<() => Promise<void>
     const inTheWay = await tryTake(path, text)
     if (inTheWay === null)
       return async () => {
-        if ((await readFile(path, 'utf8').catch(() => null)) === text) await rm(path, { force: true })
+        if ((await readFile(path, 'utf8').catch(() => null)) === text)
+          await rm(path, { force: true })
         server.close()
       }
     const owner = parseRecord(inTheWay)

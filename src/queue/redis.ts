@@ -14,7 +14,10 @@ const parseUrl = (text: string): URL => {
   if (!URL.canParse(text)) throw new HeadstartError('CONFIG_INVALID', 'the queue is no URL')
   const url = new URL(text)
   if (url.hostname === '' || !/^\/?\d*$/.test(url.pathname))
-    throw new HeadstartError('CONFIG_INVALID', 'a queue is redis://host:port or redis://host:port/db')
+    throw new HeadstartError(
+      'CONFIG_INVALID',
+      'a queue is redis://host:port or redis://host:port/db',
+    )
   return url
 }
 

@@ -1,0 +1,220 @@
+// Owns what happens around every job: its payload is checked, its lock watched, its cancellation
+// noticed, and its end told in BullMQ's words. Handlers see none of it.
+import { DelayedError, type Job, WaitingError, type Worker } from 'bullmq'
+import { HeadstartError, isHeadstartError, messageOf } from '../errors.js'
+import type { QueueBackend } from './backend.js'
+import { fromFailedReason, toJobFailure } from './failure.js'
+import { createFence, type Fence } from './fence.js'
+import { type JobKind, PAYLOAD_SCHEMAS, PAYLOAD_VERSION, type PayloadOf } from './jobs.js'
+import type { JobProgress, JobResult } from './types.js'
+
+export const LOCK_DURATION_MS = 30_000
+/** A killed worker's job is taken up after at most the lock and this. */
+const STALLED_INTERVAL_MS = 7500
+/** Killed workers are no fault of the job; a job that kills workers is given up all the same. */
+const MAX_STALLED_COUNT = 20
+/** How often a job in work looks whether it was cancelled, and at its fence. */
+const WATCH_INTERVAL_MS = 1000
+/** A payload of a newer version is left for newer workers, and looked at again after this. */
+const NEWER_PAYLOAD_DELAY_MS = 30_000
+const CLOSE_TIMEOUT_MS = 10_000
+
+export interface ActiveJob<Kind extends JobKind> {
+  readonly id: string
+  readonly payload: PayloadOf[Kind]
+  /** Tries that failed before this one. */
+  readonly failedAttempts: number
+  /** Milliseconds since the job was enqueued. */
+  readonly ageMs: number
+  /** What was reported last, by whichever worker. */
+  readonly progress: unknown
+  /** Fires when the job is cancelled, its lock lost, or the worker closes. */
+  readonly signal: AbortSignal
+  report(progress: JobProgress): Promise<void>
+}
+
+/** Thrown by a handler: nothing to do now, call again later. Holds no slot meanwhile. */
+export class LookAgain extends Error {
+  readonly delayMs: number
+  constructor(delayMs: number) {
+    super('look again later')
+    this.delayMs = delayMs
+  }
+}
+
+export interface Handler<Kind extends JobKind> {
+  readonly kind: Kind
+  /** Jobs at a time. */
+  readonly concurrency: number
+  run(job: ActiveJob<Kind>): Promise<JobResult>
+}
+
+export interface Consumer {
+  /** Connected, and taking jobs. */
+  isReady(): boolean
+  /** Takes no new job; jobs in hand save what they have and are given back. */
+  close(): Promise<void>
+}
+
+type Ending = 'cancelled' | 'fenced' | 'closing'
+
+const isNewer = (data: unknown): boolean =>
+  typeof data === 'object' &&
+  data !== null &&
+  'version' in data &&
+  typeof data.version === 'number' &&
+  data.version > PAYLOAD_VERSION
+
+const parsePayload = <Kind extends JobKind>(kind: Kind, data: unknown): PayloadOf[Kind] => {
+  const parsed = PAYLOAD_SCHEMAS[kind].safeParse(data)
+  if (parsed.success) return parsed.data as PayloadOf[Kind]
+  throw new HeadstartError('REQUEST_INVALID', `the payload is none of a ${kind} job`, {
+    details: parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
+  })
+}
+
+const cancelled = (): HeadstartError => new HeadstartError('JOB_CANCELLED', 'the job was cancelled')
+
+/** Ends the waiting of a call that never times out. */
+const atMost = async (work: Promise<unknown>, ms: number): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([work, late])
+  clearTimeout(timer)
+}
+
+/** Takes jobs of one queue. Close it. */
+export const consume = <Kind extends JobKind>(
+  backend: QueueBackend,
+  queueName: string,
+  handler: Handler<Kind>,
+  onNotice: (message: string) => void,
+): Consumer => {
+  const fences = new Map<string, Fence>()
+  const inHand = new Map<string, (ending: Ending) => void>()
+  let closing = false
+
+  /** Looks at the job from outside, as a canceller would have changed it. */
+  const watch = async (id: string): Promise<Ending | null> => {
+    if (fences.get(id)?.isLost) return 'fenced'
+    const job = (await backend.queue(queueName).getJob(id)) as Job | undefined
+    // Gone: the queue was emptied. What is computed so far is saved, and found by the next request.
+    if (job === undefined) return 'fenced'
+    return (job.data as { cancelled?: boolean }).cancelled ? 'cancelled' : null
+  }
+
+  /** Runs the handler under watch. @returns why it was stopped, with its result or error. */
+  const runWatched = async (job: Job, payload: PayloadOf[Kind]) => {
+    const id = job.id as string
+    const controller = new AbortController()
+    let ending: Ending | null = null
+    const stop = (why: Ending): void => {
+      ending ??= why
+      controller.abort()
+    }
+    fences.set(id, createFence(LOCK_DURATION_MS))
+    inHand.set(id, stop)
+    if (closing) stop('closing')
+    const timer = setInterval(() => {
+      // Redis may be away: the fence decides then, and the next look comes.
+      if (fences.get(id)?.isLost) stop('fenced')
+      else
+        watch(id).then(
+          (why) => {
+            if (why !== null) stop(why)
+          },
+          () => undefined,
+        )
+    }, WATCH_INTERVAL_MS)
+    try {
+      const result = await handler.run({
+        id,
+        payload,
+        failedAttempts: job.attemptsMade,
+        ageMs: Date.now() - job.timestamp,
+        progress: job.progress,
+        signal: controller.signal,
+        report: (progress) => job.updateProgress(progress),
+      })
+      if (fences.get(id)?.isLost) ending = 'fenced'
+      return { result, ending: ending as Ending | null, error: null }
+    } catch (error) {
+      if (fences.get(id)?.isLost) ending = 'fenced'
+      return { result: null, ending: ending as Ending | null, error }
+    } finally {
+      clearInterval(timer)
+      inHand.delete(id)
+      fences.delete(id)
+    }
+  }
+
+  const process = async (job: Job, token: string): Promise<JobResult> => {
+    const later = async (delayMs: number): Promise<never> => {
+      await job.moveToDelayed(Date.now() + delayMs, token)
+      throw new DelayedError()
+    }
+    if (isNewer(job.data)) {
+      onNotice(`${job.id} was enqueued by a newer release: left for a newer worker`)
+      return later(NEWER_PAYLOAD_DELAY_MS)
+    }
+    try {
+      const payload = parsePayload(handler.kind, job.data)
+      if (payload.cancelled) throw cancelled()
+      const { result, ending, error } = await runWatched(job, payload)
+      if (ending === 'fenced')
+        throw new HeadstartError('INTERRUPTED', 'the lock was lost: another worker has the job')
+      if (error instanceof LookAgain) return await later(error.delayMs)
+      if (error !== null && isHeadstartError(error, 'INTERRUPTED')) {
+        if (ending === 'closing') {
+          await job.moveToWait(token)
+          throw new WaitingError()
+        }
+        throw ending === 'cancelled' ? cancelled() : error
+      }
+      if (error !== null) throw error
+      return result as JobResult
+    } catch (error) {
+      if (error instanceof DelayedError || error instanceof WaitingError) throw error
+      throw toJobFailure(error)
+    }
+  }
+
+  const worker: Worker = backend.worker(queueName, process, {
+    concurrency: handler.concurrency,
+    lockDuration: LOCK_DURATION_MS,
+    stalledInterval: STALLED_INTERVAL_MS,
+    maxStalledCount: MAX_STALLED_COUNT,
+  })
+  let ready = false
+  worker.on('ready', () => {
+    ready = true
+  })
+  worker.on('locksRenewed', ({ jobIds }) => {
+    for (const id of jobIds) fences.get(id)?.renewed()
+  })
+  worker.on('lockRenewalFailed', (jobIds) => {
+    for (const id of jobIds) fences.get(id)?.lost()
+  })
+  worker.on('failed', (job, error) => {
+    const { code, message } = fromFailedReason(error.message)
+    onNotice(`${job?.id ?? 'a job'} failed: ${code}: ${message}`)
+  })
+  worker.on('stalled', (id) => onNotice(`${id} is taken up again: its worker died`))
+  let lastError = ''
+  worker.on('error', (error) => {
+    // A server that is away says so many times a second.
+    if (messageOf(error) !== lastError) onNotice(`queue: ${messageOf(error)}`)
+    lastError = messageOf(error)
+  })
+
+  return {
+    isReady: () => ready && !closing && worker.isRunning(),
+    close: async () => {
+      closing = true
+      for (const stop of inHand.values()) stop('closing')
+      await atMost(worker.close(), CLOSE_TIMEOUT_MS)
+    },
+  }
+}

@@ -1,0 +1,59 @@
+// Owns how a job of BullMQ looks to people and programs: nothing of BullMQ's leaves this folder.
+import type { Job } from 'bullmq'
+import { z } from 'zod'
+import { HeadstartError } from '../errors.js'
+import { fromFailedReason } from './failure.js'
+import { kindOfJobId } from './jobs.js'
+import { type JobState, type JobView, jobProgressSchema, jobResultSchema } from './types.js'
+
+const idsSchema = z.object({ datasetId: z.string().optional(), cancelled: z.boolean().optional() })
+
+const timeOf = (ms: number | undefined): string | null =>
+  ms === undefined ? null : new Date(ms).toISOString()
+
+/** Between two looks a job waits in BullMQ's delayed set; to everybody else it is under way. */
+const stateOf = (state: string, job: Job, isCancelled: boolean): JobState => {
+  if (state === 'completed') return 'completed'
+  if (state === 'failed') {
+    const { code } = fromFailedReason(job.failedReason ?? '')
+    return code === 'JOB_CANCELLED' ? 'cancelled' : 'failed'
+  }
+  if (state === 'active') return 'active'
+  if (isCancelled) return 'cancelled'
+  const hasBegun = typeof job.progress === 'object' && job.attemptsMade === 0
+  return hasBegun ? 'active' : 'waiting'
+}
+
+/** @param state as BullMQ says. */
+export const viewOf = (job: Job, state: string): JobView => {
+  const id = job.id ?? ''
+  const kind = kindOfJobId(id)
+  if (kind === null) throw new HeadstartError('INTERNAL', `${id} is no job of this software`)
+  const ids = idsSchema.safeParse(job.data)
+  const { datasetId = null, cancelled = false } = ids.success ? ids.data : {}
+  const progress = jobProgressSchema.safeParse(job.progress)
+  const result = jobResultSchema.safeParse(job.returnvalue)
+  const failure = job.failedReason ? fromFailedReason(job.failedReason) : null
+  const shown = stateOf(state, job, cancelled)
+  return {
+    id,
+    kind,
+    state: shown,
+    createdAt: new Date(job.timestamp).toISOString(),
+    startedAt: timeOf(job.processedOn),
+    finishedAt: timeOf(job.finishedOn),
+    failedAttempts: shown === 'completed' ? Math.max(0, job.attemptsMade - 1) : job.attemptsMade,
+    datasetId,
+    progress: progress.success ? progress.data : null,
+    result: shown === 'completed' && result.success ? result.data : null,
+    error:
+      failure === null || shown === 'completed'
+        ? null
+        : {
+            code: failure.code,
+            message: failure.message,
+            details: [...failure.details],
+            remedy: failure.remedy,
+          },
+  }
+}

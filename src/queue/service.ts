@@ -1,0 +1,178 @@
+// Owns the service in this process: requests become jobs of the queue, answers come from the queue and
+// the store. The HTTP client is the same service from afar.
+import { listRuns } from '../catalog/list.js'
+import { HeadstartError, messageOf } from '../errors.js'
+import { parseExperiment, parseExtraction } from '../experiment/schema.js'
+import type { Workspace } from '../experiment/workspace.js'
+import { ENGINES } from '../extractor/spec.js'
+import { findRun } from '../model/find-run.js'
+import type { QueueBackend } from './backend.js'
+import { cancelIn } from './cancel.js'
+import { enqueueExtractionJobs, enqueueTrainingJobs } from './enqueue.js'
+import { createHandle } from './handle.js'
+import { viewOf } from './job-view.js'
+import { JOB_KINDS, kindOfJobId, queueNamesOf } from './jobs.js'
+import { createSingleFlight } from './single-flight.js'
+import type {
+  ExtractionHandle,
+  ExtractionJobResult,
+  JobFilter,
+  JobView,
+  QueueCounts,
+  Service,
+  TrainingJobResult,
+} from './types.js'
+
+const PING_TIMEOUT_MS = 3000
+const DEFAULT_LIMIT = 100
+const LISTED = ['active', 'waiting', 'prioritized', 'delayed', 'completed', 'failed'] as const
+
+const isQueueFault = (error: unknown): boolean =>
+  error instanceof Error &&
+  (/Connection is closed|max retries per request|enableOfflineQueue|Stream isn't writeable/i.test(
+    error.message,
+  ) ||
+    ('code' in error && /^E(CONN|PIPE|HOST|NET|TIMEDOUT)/.test(String(error.code))))
+
+/** What the queue's library throws while the queue is away, in the catalogue's words. */
+const asking = async <T>(work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof HeadstartError || !isQueueFault(error)) throw error
+    throw new HeadstartError('QUEUE_UNAVAILABLE', messageOf(error), { cause: error })
+  }
+}
+
+const notFound = (id: string): HeadstartError =>
+  new HeadstartError('NOT_FOUND', `there is no job ${JSON.stringify(id.slice(0, 100))}`)
+
+/** @param backend stays the caller's, as the workspace does. */
+export const createService = (backend: QueueBackend, workspace: Workspace): Service => {
+  const context = { backend, workspace }
+  const once = createSingleFlight()
+
+  const find = async (id: string) => {
+    const kind = kindOfJobId(id)
+    if (kind === null) return null
+    for (const name of queueNamesOf(kind)) {
+      const queue = backend.queue(name)
+      const job = await queue.getJob(id)
+      if (job) return { queue, job, state: await queue.getJobState(id) }
+    }
+    return null
+  }
+
+  const getJob = (id: string): Promise<JobView | null> =>
+    asking(async () => {
+      const found = await find(id)
+      return found === null ? null : viewOf(found.job, found.state)
+    })
+
+  const cancelJob = (id: string): Promise<JobView> =>
+    asking(async () => {
+      const kind = kindOfJobId(id)
+      const names = kind === null ? [] : queueNamesOf(kind)
+      let known = false
+      for (const name of names) known = (await cancelIn(backend, name, id)) || known
+      const job = known ? await getJob(id) : null
+      if (job === null) throw notFound(id)
+      return job
+    })
+
+  const source = { getJob, cancelJob }
+
+  const extractionHandle = (
+    ids: readonly string[],
+    featureSetIds: readonly string[],
+  ): ExtractionHandle => ({ ...createHandle<ExtractionJobResult>(source, ids), featureSetIds })
+
+  const listJobs = ({ kind, state, limit = DEFAULT_LIMIT }: JobFilter = {}) =>
+    asking(async () => {
+      const kinds = kind === undefined ? JOB_KINDS.filter((one) => one !== 'shard') : [kind]
+      const views: JobView[] = []
+      for (const name of kinds.flatMap(queueNamesOf)) {
+        const queue = backend.queue(name)
+        for (const listed of LISTED)
+          for (const job of await queue.getJobs([listed], 0, state === undefined ? limit - 1 : -1))
+            if (job?.id !== undefined && kindOfJobId(job.id) !== null)
+              views.push(viewOf(job, listed))
+      }
+      return views
+        .filter((job) => state === undefined || job.state === state)
+        .sort((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt))
+        .slice(0, limit)
+    })
+
+  const counts = () =>
+    asking(async () => {
+      const all: QueueCounts[] = []
+      for (const kind of JOB_KINDS)
+        for (const [index, name] of queueNamesOf(kind).entries()) {
+          const seen = await backend.queue(name).getJobCounts()
+          all.push({
+            kind,
+            engine: kind === 'shard' ? (ENGINES[index] ?? null) : null,
+            waiting: (seen.waiting ?? 0) + (seen.prioritized ?? 0) + (seen.delayed ?? 0),
+            active: seen.active ?? 0,
+            completed: seen.completed ?? 0,
+            failed: seen.failed ?? 0,
+            workers: await backend.countWorkers(name),
+          })
+        }
+      return all
+    })
+
+  return {
+    url: backend.url,
+    enqueueExtraction: async (request, options) => {
+      const parsed = parseExtraction(request)
+      const { ids, featureSetIds } = await once(['extraction', parsed, options.folder], () =>
+        asking(() => enqueueExtractionJobs(context, parsed, options)),
+      )
+      return extractionHandle(ids, featureSetIds)
+    },
+    enqueueTraining: async (request, options) => {
+      const parsed = parseExperiment(request)
+      const { id, runIds, extraction } = await once(['training', parsed, options.folder], () =>
+        asking(() => enqueueTrainingJobs(context, parsed, options)),
+      )
+      return {
+        ...createHandle<TrainingJobResult>(source, [id]),
+        runIds,
+        extraction: extractionHandle(extraction.ids, extraction.featureSetIds),
+      }
+    },
+    getJob,
+    listJobs,
+    attach: (ids) => createHandle(source, ids),
+    cancelJob,
+    removeJob: (id) =>
+      asking(async () => {
+        const found = await find(id)
+        if (found === null) throw notFound(id)
+        if (found.state !== 'completed' && found.state !== 'failed')
+          throw new HeadstartError('IN_USE', `${id} has not ended: cancel it first`)
+        await found.queue.remove(id)
+      }),
+    getRun: (reference) => findRun(workspace.store, reference),
+    listRuns: () => listRuns(workspace.store),
+    counts,
+    ping: async () => {
+      let timer: NodeJS.Timeout | undefined
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(
+          () => reject(new HeadstartError('QUEUE_UNAVAILABLE', 'the queue does not answer')),
+          PING_TIMEOUT_MS,
+        )
+      })
+      const [queueName = ''] = queueNamesOf('extraction')
+      try {
+        await Promise.race([asking(() => backend.queue(queueName).getJobCounts('waiting')), late])
+      } finally {
+        clearTimeout(timer)
+      }
+    },
+    close: async () => undefined,
+  }
+}

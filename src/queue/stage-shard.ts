@@ -1,0 +1,127 @@
+// Owns the shard task: one shard of an extraction, or a range of its samples.
+import { openContent } from '../dataset/open-content.js'
+import type { SampleReader } from '../dataset/types.js'
+import { HeadstartError } from '../errors.js'
+import type { Workspace } from '../experiment/workspace.js'
+import { planExtraction } from '../extract/plan.js'
+import type { StoredShard } from '../extract/reuse.js'
+import { extractShard } from '../extract/shards.js'
+import { type LoadedBase, loadBase } from '../extractor/base/load.js'
+import { type Extractor, openExtractor } from '../extractor/extractor.js'
+import type { ExtractorSpec } from '../extractor/spec.js'
+import { parseShardStoreKey } from '../features/shard-name.js'
+import type { Sha256 } from '../identity/hash.js'
+import { createDatasetCache } from './dataset-cache.js'
+import type { ShardPayload } from './jobs.js'
+import { loadExtractorSpec } from './load-extractor.js'
+import type { ShardTask } from './stage-protocol.js'
+import type { ShardJobProgress, ShardJobResult } from './types.js'
+
+export interface StageContext<Progress> {
+  readonly signal: AbortSignal
+  readonly onProgress: (progress: Progress) => void
+}
+
+/** The engine that ran last stays open: the next shard is most likely its own. */
+const createEngineKeeper = (workspace: Workspace) => {
+  let base: LoadedBase | undefined
+  let open: Extractor | undefined
+  const drop = async (): Promise<void> => {
+    const closing = open
+    open = undefined
+    await closing?.close()
+  }
+  return {
+    drop,
+    /** Closing what this returns keeps the engine. */
+    use: async (id: Sha256, spec: ExtractorSpec): Promise<Extractor> => {
+      if (open?.id !== id) {
+        await drop()
+        if (base?.baseId !== spec.base.id) base = await loadBase(workspace.store, spec.base.id)
+        open = openExtractor(spec, base)
+      }
+      return { ...open, close: async () => undefined }
+    },
+  }
+}
+
+/** The content that was read last stays open. */
+const createContentKeeper = (workspace: Workspace) => {
+  const { store, objects } = workspace
+  const load = createDatasetCache(store)
+  let last: { readonly name: string; readonly reader: SampleReader } | undefined
+  return async ({ datasetId, content }: ShardPayload) => {
+    const dataset = await load(datasetId)
+    const name = `${datasetId} ${content}`
+    if (last?.name !== name) {
+      await last?.reader.close()
+      last = undefined
+      last = { name, reader: await openContent({ store, objects, dataset, from: content }) }
+    }
+    return { dataset, reader: last.reader }
+  }
+}
+
+const storedShards = (keys: readonly string[]): StoredShard[] =>
+  keys.flatMap((key) => {
+    const name = parseShardStoreKey(key)
+    return name === null ? [] : [{ ...name, key, bytes: 0 }]
+  })
+
+/** Sample keys of a shard, found again by planning the dataset as the coordinator did. */
+const keysOfShard = (
+  spec: ExtractorSpec,
+  keys: readonly Sha256[],
+  storeKey: string,
+): readonly Sha256[] => {
+  const shard = planExtraction(spec, keys).find((planned) => planned.storeKey === storeKey)
+  if (shard === undefined)
+    throw new HeadstartError('FEATURES_MISMATCH', `the dataset has no shard ${storeKey}`)
+  return shard.keys
+}
+
+/** @returns the function that runs shard tasks, one at a time. */
+export const createShardStage = (workspace: Workspace, onNotice: (message: string) => void) => {
+  const engines = createEngineKeeper(workspace)
+  const open = createContentKeeper(workspace)
+  return async (
+    { payload, isRetry, only }: ShardTask,
+    { signal, onProgress }: StageContext<ShardJobProgress>,
+  ): Promise<ShardJobResult> => {
+    const started = performance.now()
+    const spec = await loadExtractorSpec(workspace.store, payload.extractorId)
+    const { dataset, reader } = await open(payload)
+    const allKeys = dataset.samples.map(({ key }) => key)
+    const shardKeys = keysOfShard(spec, allKeys, payload.storeKey)
+    const keys = only === null ? shardKeys : shardKeys.slice(only.from, only.to)
+    try {
+      const { shard, computed } = await extractShard(
+        {
+          store: workspace.store,
+          spec,
+          keys,
+          openExtractor: () => engines.use(payload.extractorId, spec),
+          readSample: (key) => reader.read(key),
+          nameOf: (key) => reader.nameOf(key),
+          signal,
+          onProgress: (progress) => onProgress({ kind: 'shard', ...progress }),
+          onNotice,
+        },
+        isRetry || only !== null ? undefined : storedShards(payload.overlapping),
+      )
+      return {
+        kind: 'shard',
+        storeKey: shard.key,
+        rows: shard.rows,
+        computed,
+        reused: keys.length - computed,
+        quarantined: shard.quarantine.length,
+        seconds: (performance.now() - started) / 1000,
+      }
+    } catch (error) {
+      // An engine that failed is not trusted again.
+      await engines.drop()
+      throw error
+    }
+  }
+}

@@ -1,0 +1,102 @@
+// Owns the training task: the heads of one request on features that are there.
+import { openContent } from '../dataset/open-content.js'
+import { HeadstartError } from '../errors.js'
+import type { Events } from '../experiment/events.js'
+import { assertFeaturesFit, settleQuarantine, type ViewFeatures } from '../experiment/extraction.js'
+import { trainHeads } from '../experiment/train-heads.js'
+import type { Workspace } from '../experiment/workspace.js'
+import { type FeatureBlock, loadFeatureSet, loadFeatures } from '../features/feature-set.js'
+import { featureSetIdOf } from '../identity/ids.js'
+import { createDatasetCache } from './dataset-cache.js'
+import { loadExtractorSpec } from './load-extractor.js'
+import type { TrainingTask } from './stage-protocol.js'
+import type { StageContext } from './stage-shard.js'
+import type { TrainingJobProgress, TrainingJobResult } from './types.js'
+
+interface LoadedViews {
+  readonly name: string
+  readonly views: readonly ViewFeatures[]
+  readonly blocks: readonly FeatureBlock[]
+}
+
+/** Features that were loaded last stay: the next training is likely to want the same. */
+const createFeatureKeeper = ({ store }: Workspace) => {
+  const loadDataset = createDatasetCache(store)
+  let last: LoadedViews | undefined
+  return async ({ datasetId, extractorIds }: TrainingTask['payload']) => {
+    const dataset = await loadDataset(datasetId)
+    const name = [dataset.contentId, ...extractorIds].join(' ')
+    if (last?.name === name) return { dataset, ...last }
+    // Before the next features are read: two of them may not fit.
+    last = undefined
+    const views: ViewFeatures[] = []
+    for (const extractorId of extractorIds) {
+      const spec = await loadExtractorSpec(store, extractorId)
+      const id = featureSetIdOf(extractorId, dataset.contentId)
+      const featureSet = await loadFeatureSet(store, id)
+      if (featureSet === null)
+        throw new HeadstartError('FEATURES_CORRUPT', `the feature set ${id} is gone`)
+      views.push({ spec, featureSet, computed: 0, reused: dataset.samples.length })
+    }
+    const specs = views.map(({ spec }) => spec)
+    assertFeaturesFit(specs, dataset.samples.length)
+    const blocks: FeatureBlock[] = []
+    for (const { featureSet } of views) blocks.push(await loadFeatures(store, featureSet))
+    last = { name, views, blocks }
+    return { dataset, ...last }
+  }
+}
+
+/** @returns the function that runs training tasks, one at a time. */
+export const createTrainingStage = (workspace: Workspace, onNotice: (message: string) => void) => {
+  const loadViews = createFeatureKeeper(workspace)
+  return async (
+    { payload }: TrainingTask,
+    { signal, onProgress }: StageContext<TrainingJobProgress>,
+  ): Promise<TrainingJobResult> => {
+    const started = performance.now()
+    const { store, objects } = workspace
+    const { dataset, views, blocks } = await loadViews(payload)
+    const { heads, maxQuarantine, content } = payload
+    const reader = await openContent({ store, objects, dataset, from: content })
+    const opened = { dataset, reader, location: content }
+    const events: Events = {
+      onNotice,
+      onEpoch: ({ epoch, train, validation }, head, total, epochs) =>
+        onProgress({
+          kind: 'training',
+          phase: 'training',
+          head,
+          heads: total,
+          epoch,
+          epochs,
+          loss: train.loss,
+          score: (validation ?? train).score,
+        }),
+    }
+    try {
+      const [plain] = views
+      if (plain !== undefined) settleQuarantine(plain.featureSet, { opened, maxQuarantine, events })
+      const { runs, best } = await trainHeads({
+        workspace,
+        opened,
+        views,
+        blocks,
+        heads,
+        seed: payload.seed,
+        name: payload.name,
+        base: payload.base,
+        signal,
+        events,
+      })
+      return {
+        kind: 'training',
+        runs: runs.map(({ run, trained }) => ({ id: run.runId, trained })),
+        best: best.runId,
+        seconds: (performance.now() - started) / 1000,
+      }
+    } finally {
+      await reader.close()
+    }
+  }
+}

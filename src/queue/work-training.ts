@@ -1,0 +1,111 @@
+// Owns the training job: it waits for its features without holding a slot, asks for them when nobody
+// does, and trains in a stage process.
+import { isHeadstartError } from '../errors.js'
+import type { Workspace } from '../experiment/workspace.js'
+import { featureSetKey, loadFeatureSet } from '../features/feature-set.js'
+import type { Sha256 } from '../identity/hash.js'
+import { featureSetIdOf } from '../identity/ids.js'
+import type { QueueBackend } from './backend.js'
+import { type ActiveJob, type Handler, LookAgain } from './consume.js'
+import { createDatasetCache } from './dataset-cache.js'
+import { addJob, lookAt, replaceJob, wasCancelled } from './ensure-job.js'
+import { fromFailedReason } from './failure.js'
+import { type ExtractionPayload, extractionJobId, PAYLOAD_VERSION, queueNamesOf } from './jobs.js'
+import type { Slots } from './slots.js'
+import { throttleReports } from './work-shard.js'
+
+/** Between looks at an extraction that is under way. */
+const LOOK_AGAIN_MS = 1000
+
+interface Context {
+  readonly backend: QueueBackend
+  readonly workspace: Workspace
+  readonly slots: Slots
+}
+
+/** Asks for the features of one view. @throws the failure of their extraction. */
+const pursue = async (
+  { backend }: Context,
+  job: ActiveJob<'training'>,
+  extractorId: Sha256,
+  featureSetId: Sha256,
+): Promise<void> => {
+  const [queueName = ''] = queueNamesOf('extraction')
+  const queue = backend.queue(queueName)
+  const id = extractionJobId(featureSetId)
+  const { datasetId, content } = job.payload
+  const payload: ExtractionPayload = { version: PAYLOAD_VERSION, extractorId, datasetId, content }
+  const { existing, job: extraction } = await lookAt(queue, id)
+  if (existing === 'none') return addJob(queue, 'extraction', id, payload)
+  if (existing === 'completed') return replaceJob(queue, 'extraction', id, payload)
+  if (existing !== 'failed' || extraction === null) return
+  // Tried again once for this request, unless it was this request that saw it fail.
+  const isOurs = (extraction.finishedOn ?? 0) >= Date.now() - job.ageMs
+  if (isOurs || wasCancelled(extraction)) throw fromFailedReason(extraction.failedReason ?? '')
+  await replaceJob(queue, 'extraction', id, payload)
+}
+
+/** @throws LookAgain while features are missing. */
+const assertExtracted = async (
+  context: Context,
+  job: ActiveJob<'training'>,
+  load: ReturnType<typeof createDatasetCache>,
+): Promise<void> => {
+  const { store } = context.workspace
+  const { datasetId, extractorIds, heads } = job.payload
+  const { contentId } = await load(datasetId)
+  let missing = 0
+  for (const extractorId of extractorIds) {
+    const featureSetId = featureSetIdOf(extractorId, contentId)
+    if ((await loadFeatureSet(store, featureSetId)) !== null) continue
+    missing += 1
+    await pursue(context, job, extractorId, featureSetId)
+  }
+  if (missing === 0) return
+  await job.report({
+    kind: 'training',
+    phase: 'extracting',
+    head: 0,
+    heads: heads.length,
+    epoch: 0,
+    epochs: 0,
+    loss: null,
+    score: null,
+  })
+  throw new LookAgain(LOOK_AGAIN_MS)
+}
+
+/** Damaged shards go, and the certificate that named them: the next look extracts them again. */
+const discard = async (
+  { workspace: { store } }: Context,
+  { payload }: ActiveJob<'training'>,
+  damaged: readonly string[],
+  load: ReturnType<typeof createDatasetCache>,
+): Promise<void> => {
+  const { contentId } = await load(payload.datasetId)
+  for (const key of damaged) await store.delete(key)
+  for (const extractorId of payload.extractorIds)
+    await store.delete(featureSetKey(featureSetIdOf(extractorId, contentId)))
+}
+
+/** @returns the handler of training jobs. */
+export const createTrainingHandler = (context: Context): Handler<'training'> => {
+  const load = createDatasetCache(context.workspace.store)
+  return {
+    kind: 'training',
+    concurrency: context.slots.count,
+    run: async (job) => {
+      await assertExtracted(context, job, load)
+      const onProgress = throttleReports(job.report)
+      try {
+        return await context.slots.use((stage) =>
+          stage.run({ kind: 'training', payload: job.payload }, { signal: job.signal, onProgress }),
+        )
+      } catch (error) {
+        if (!isHeadstartError(error, 'FEATURES_CORRUPT')) throw error
+        await discard(context, job, error.details, load)
+        throw new LookAgain(0)
+      }
+    },
+  }
+}
