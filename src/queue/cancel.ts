@@ -1,9 +1,9 @@
 // Owns cancelling: the job is marked, and whoever works on it notices. Shards that only this
 // extraction asked for go with it.
 import type { Job } from 'bullmq'
-import type { QueueBackend } from './backend.js'
 import { lookAt } from './ensure-job.js'
 import { queueNamesOf, shardPayloadSchema } from './jobs.js'
+import type { QueueBackend } from './port.js'
 
 /** Marks a job; a delayed one is called so that its worker sees it at once. */
 const mark = async (job: Job): Promise<void> => {

@@ -2,10 +2,10 @@
 // noticed, and its end told in BullMQ's words. Handlers see none of it.
 import { DelayedError, type Job, WaitingError, type Worker } from 'bullmq'
 import { HeadstartError, isHeadstartError, messageOf } from '../errors.js'
-import type { QueueBackend } from './backend.js'
 import { fromFailedReason, toJobFailure } from './failure.js'
 import { createFence, type Fence } from './fence.js'
 import { type JobKind, PAYLOAD_SCHEMAS, PAYLOAD_VERSION, type PayloadOf } from './jobs.js'
+import type { QueueBackend } from './port.js'
 import type { JobProgress, JobResult } from './types.js'
 
 export const LOCK_DURATION_MS = 30_000
@@ -75,6 +75,26 @@ const parsePayload = <Kind extends JobKind>(kind: Kind, data: unknown): PayloadO
 
 const cancelled = (): HeadstartError => new HeadstartError('JOB_CANCELLED', 'the job was cancelled')
 
+/** How a handler ended, and why it was stopped where it was. */
+interface End {
+  readonly result: JobResult | null
+  readonly error: unknown
+  readonly ending: Ending | null
+}
+
+/** Stopped because the worker goes: another one takes the job at once. */
+const isGivenBack = ({ error, ending }: End): boolean =>
+  ending === 'closing' && isHeadstartError(error, 'INTERRUPTED')
+
+/** @throws what the job is to fail with. */
+const settle = ({ result, error, ending }: End): JobResult => {
+  if (ending === 'fenced')
+    throw new HeadstartError('INTERRUPTED', 'the lock was lost: another worker has the job')
+  if (ending === 'cancelled' && isHeadstartError(error, 'INTERRUPTED')) throw cancelled()
+  if (error !== null) throw error
+  return result as JobResult
+}
+
 /** Ends the waiting of a call that never times out. */
 const atMost = async (work: Promise<unknown>, ms: number): Promise<void> => {
   let timer: NodeJS.Timeout | undefined
@@ -106,7 +126,7 @@ export const consume = <Kind extends JobKind>(
   }
 
   /** Runs the handler under watch. @returns why it was stopped, with its result or error. */
-  const runWatched = async (job: Job, payload: PayloadOf[Kind]) => {
+  const runWatched = async (job: Job, payload: PayloadOf[Kind]): Promise<End> => {
     const id = job.id as string
     const controller = new AbortController()
     let ending: Ending | null = null
@@ -152,7 +172,7 @@ export const consume = <Kind extends JobKind>(
 
   const process = async (job: Job, token: string): Promise<JobResult> => {
     const later = async (delayMs: number): Promise<never> => {
-      await job.moveToDelayed(Date.now() + delayMs, token)
+      await job.moveToDelayed(Date.now() + Math.round(delayMs), token)
       throw new DelayedError()
     }
     if (isNewer(job.data)) {
@@ -162,19 +182,14 @@ export const consume = <Kind extends JobKind>(
     try {
       const payload = parsePayload(handler.kind, job.data)
       if (payload.cancelled) throw cancelled()
-      const { result, ending, error } = await runWatched(job, payload)
-      if (ending === 'fenced')
-        throw new HeadstartError('INTERRUPTED', 'the lock was lost: another worker has the job')
-      if (error instanceof LookAgain) return await later(error.delayMs)
-      if (error !== null && isHeadstartError(error, 'INTERRUPTED')) {
-        if (ending === 'closing') {
-          await job.moveToWait(token)
-          throw new WaitingError()
-        }
-        throw ending === 'cancelled' ? cancelled() : error
+      const end = await runWatched(job, payload)
+      if (end.error instanceof LookAgain && end.ending !== 'fenced')
+        return await later(end.error.delayMs)
+      if (isGivenBack(end)) {
+        await job.moveToWait(token)
+        throw new WaitingError()
       }
-      if (error !== null) throw error
-      return result as JobResult
+      return settle(end)
     } catch (error) {
       if (error instanceof DelayedError || error instanceof WaitingError) throw error
       throw toJobFailure(error)

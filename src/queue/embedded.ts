@@ -7,8 +7,8 @@ import { setImmediate as yieldToLoop } from 'node:timers/promises'
 import { PGlite } from '@electric-sql/pglite'
 import { createPostgresBackend, Queue, runMigrations, Worker } from 'bullmq'
 import { HeadstartError, messageOf } from '../errors.js'
-import type { QueueBackend } from './backend.js'
 import { acquireFolder } from './owner-lock.js'
+import type { QueueBackend } from './port.js'
 
 /** BullMQ's statements begin with comments. */
 const LISTEN = /^(?:\s*--[^\n]*\n)*\s*(UN)?LISTEN\s+"?([a-z_]+)"?/i

@@ -11,7 +11,6 @@ import { type ExtractorSpec, extractorIdOfSpec } from '../extractor/spec.js'
 import type { JsonValue } from '../identity/canonical-json.js'
 import type { Sha256 } from '../identity/hash.js'
 import { featureSetIdOf, runKeyOf } from '../identity/ids.js'
-import type { QueueBackend } from './backend.js'
 import { ensureJob } from './ensure-job.js'
 import {
   extractionJobId,
@@ -20,6 +19,7 @@ import {
   type TrainingPayload,
   trainingJobId,
 } from './jobs.js'
+import type { QueueBackend } from './port.js'
 import type { EnqueueOptions } from './types.js'
 
 interface Context {

@@ -8,6 +8,8 @@ import type { JobHandle, JobResult, JobView } from './types.js'
 const POLL_MS = 250
 /** A queue that does not answer for longer is reported; jobs go on all the same. */
 const AWAY_MS = 60_000
+/** An ended job that is asked for again is gone for a moment, before the new one is there. */
+const GONE_MS = 3000
 
 export interface HandleSource {
   getJob(id: string): Promise<JobView | null>
@@ -26,7 +28,7 @@ const resultOf = (job: JobView): JobResult => {
     : new HeadstartError('JOB_LOST', `the queue has no result of ${job.id}`)
 }
 
-/** Asks until the queue answers, for a while. */
+/** Asks until the queue answers and knows the job, for a while. */
 const askPatiently = async (
   source: HandleSource,
   id: string,
@@ -35,17 +37,21 @@ const askPatiently = async (
   const started = performance.now()
   for (;;) {
     assertNotAborted(signal)
+    const waitedMs = performance.now() - started
     try {
       const job = await source.getJob(id)
       if (job !== null) return job
-      throw new HeadstartError('JOB_LOST', `the queue does not know ${id}`)
+      if (waitedMs > GONE_MS) throw new HeadstartError('JOB_LOST', `the queue does not know ${id}`)
     } catch (error) {
-      const isAway = isHeadstartError(error, 'QUEUE_UNAVAILABLE')
-      if (!isAway || performance.now() - started > AWAY_MS) throw error
-      await sleep(POLL_MS)
+      if (!isHeadstartError(error, 'QUEUE_UNAVAILABLE') || waitedMs > AWAY_MS) throw error
     }
+    await sleep(POLL_MS)
   }
 }
+
+/** What listeners are called for; times change with every look of a worker. */
+const looksOf = ({ state, progress, error }: JobView): string =>
+  JSON.stringify([state, progress, error])
 
 /** A handle to jobs that were enqueued. */
 export const createHandle = <Result extends JobResult>(
@@ -58,9 +64,9 @@ export const createHandle = <Result extends JobResult>(
     let shown = ''
     for (;;) {
       const job = await askPatiently(source, id, signal)
-      const text = JSON.stringify(job)
-      if (text !== shown) for (const listener of listeners) listener(job)
-      shown = text
+      const looks = looksOf(job)
+      if (looks !== shown) for (const listener of listeners) listener(job)
+      shown = looks
       if (isEnded(job)) return resultOf(job) as Result
       await sleep(POLL_MS, undefined, signal === undefined ? {} : { signal }).catch(() =>
         assertNotAborted(signal),

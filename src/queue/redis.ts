@@ -3,7 +3,7 @@
 import { Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { HeadstartError, messageOf } from '../errors.js'
-import type { QueueBackend } from './backend.js'
+import type { QueueBackend } from './port.js'
 
 /** How long a first connection may take. */
 const CONNECT_TIMEOUT_MS = 10_000
@@ -36,15 +36,23 @@ const connect = (url: string, options: { readonly maxRetriesPerRequest: number |
 }
 
 const assertReachable = async (client: Redis, shown: string): Promise<void> => {
+  // A connection that fails only says that it is closed; why is told by its first event.
+  let reason: unknown
+  client.on('error', (error) => {
+    reason ??= error
+  })
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error('no answer in time')), CONNECT_TIMEOUT_MS)
   })
   try {
     await Promise.race([client.connect().then(() => client.ping()), late])
+    // A database that does not exist is told by an event too, and database 0 taken instead.
+    if (reason !== undefined) throw reason
   } catch (error) {
     client.disconnect()
-    throw new HeadstartError('QUEUE_UNAVAILABLE', `${shown}: ${messageOf(error)}`, { cause: error })
+    const cause = reason ?? error
+    throw new HeadstartError('QUEUE_UNAVAILABLE', `${shown}: ${messageOf(cause)}`, { cause })
   } finally {
     clearTimeout(timer)
   }

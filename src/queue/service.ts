@@ -6,12 +6,12 @@ import { parseExperiment, parseExtraction } from '../experiment/schema.js'
 import type { Workspace } from '../experiment/workspace.js'
 import { ENGINES } from '../extractor/spec.js'
 import { findRun } from '../model/find-run.js'
-import type { QueueBackend } from './backend.js'
 import { cancelIn } from './cancel.js'
 import { enqueueExtractionJobs, enqueueTrainingJobs } from './enqueue.js'
 import { createHandle } from './handle.js'
 import { viewOf } from './job-view.js'
 import { JOB_KINDS, kindOfJobId, queueNamesOf } from './jobs.js'
+import type { QueueBackend } from './port.js'
 import { createSingleFlight } from './single-flight.js'
 import type {
   ExtractionHandle,
@@ -87,18 +87,26 @@ export const createService = (backend: QueueBackend, workspace: Workspace): Serv
     featureSetIds: readonly string[],
   ): ExtractionHandle => ({ ...createHandle<ExtractionJobResult>(source, ids), featureSetIds })
 
+  /** Jobs of one queue in one state of BullMQ's, newest first. */
+  const viewsIn = async (name: string, listed: (typeof LISTED)[number], last: number) => {
+    const jobs = await backend.queue(name).getJobs([listed], 0, last)
+    return jobs
+      .filter((job) => kindOfJobId(job?.id ?? '') !== null)
+      .map((job) => viewOf(job, listed))
+  }
+
   const listJobs = ({ kind, state, limit = DEFAULT_LIMIT }: JobFilter = {}) =>
     asking(async () => {
       const kinds = kind === undefined ? JOB_KINDS.filter((one) => one !== 'shard') : [kind]
-      const views: JobView[] = []
-      for (const name of kinds.flatMap(queueNamesOf)) {
-        const queue = backend.queue(name)
-        for (const listed of LISTED)
-          for (const job of await queue.getJobs([listed], 0, state === undefined ? limit - 1 : -1))
-            if (job?.id !== undefined && kindOfJobId(job.id) !== null)
-              views.push(viewOf(job, listed))
-      }
+      // What this software calls a state may be several of BullMQ's.
+      const last = state === undefined ? limit - 1 : -1
+      const views = await Promise.all(
+        kinds
+          .flatMap(queueNamesOf)
+          .flatMap((name) => LISTED.map((listed) => viewsIn(name, listed, last))),
+      )
       return views
+        .flat()
         .filter((job) => state === undefined || job.state === state)
         .sort((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt))
         .slice(0, limit)
