@@ -6,6 +6,7 @@ import { runCommand } from './setup/command.mjs'
 import { withLock } from './setup/lock.mjs'
 import { installPackages } from './setup/packages.mjs'
 import { ensureTestPython } from './setup/test-python.mjs'
+import { ensureTestRedis } from './setup/test-redis.mjs'
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const LEAST_NODE = [20, 19]
@@ -35,7 +36,12 @@ const setUp = async (tests) => {
     cwd: ROOT,
     remedy: 'The TypeScript sources do not compile; the errors stand above.',
   })
-  if (tests) await ensureTestPython(join(ROOT, '.cache/test-venv'))
+  if (!tests) return
+  await ensureTestPython(join(ROOT, '.cache/test-venv'))
+  await ensureTestRedis({
+    folder: join(ROOT, '.cache/redis'),
+    record: join(ROOT, '.cache/test-redis.json'),
+  })
 }
 
 try {

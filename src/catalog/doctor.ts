@@ -1,6 +1,7 @@
 // Owns which checks `headstart doctor` makes, in which order. Leaves nothing behind where it looked.
 import type { Store } from '../store/port.js'
 import { attempt, type Check } from './doctor-check.js'
+import { checkHttpClock, S3_SKEW_LIMITS } from './doctor-clock.js'
 import { checkDisk, checkEngines, checkFolder, checkImages, checkNode } from './doctor-machine.js'
 import { checkStore } from './doctor-store.js'
 
@@ -14,10 +15,15 @@ export interface DoctorRequest {
   readonly store: Store
   /** Local folders that this installation writes to. */
   readonly folders: readonly { readonly name: string; readonly path: string }[]
+  /** Where the server of an S3 store answers, to compare clocks with it. */
+  readonly s3Address?: string
+  /** Checks of what this layer does not know, such as the queue. */
+  readonly further?: readonly (() => Promise<readonly Check[]>)[]
 }
 
-/** Looks at the machine and the store. */
-export const runDoctor = async ({ store, folders }: DoctorRequest): Promise<Diagnosis> => {
+/** Looks at the machine, the store, and at what else it is told to. */
+export const runDoctor = async (request: DoctorRequest): Promise<Diagnosis> => {
+  const { store, folders, s3Address, further = [] } = request
   const checks: Check[] = [
     await attempt('node', 'Install Node 20.19 or later.', () => checkNode(process.versions.node)),
     await attempt('images', 'Install the packages again on this machine: `npm ci`.', checkImages),
@@ -30,5 +36,12 @@ export const runDoctor = async ({ store, folders }: DoctorRequest): Promise<Diag
     checks.push(
       await attempt('store: disk', 'Check the disk of the store.', () => checkDisk(store.url)),
     )
+  if (store.url.startsWith('s3:') && s3Address !== undefined)
+    checks.push(
+      await attempt('store: clock', 'Compare the clocks by hand.', () =>
+        checkHttpClock(s3Address, S3_SKEW_LIMITS),
+      ),
+    )
+  for (const check of further) checks.push(...(await check()))
   return { healthy: checks.every(({ status }) => status !== 'failed'), checks }
 }

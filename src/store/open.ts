@@ -4,15 +4,17 @@ import { fileURLToPath } from 'node:url'
 import { HeadstartError } from '../errors.js'
 import { createFileStore } from './file.js'
 import { isStoreKey } from './key.js'
+import type { ObjectSource, OpenObjects } from './object-source.js'
 import type { Store } from './port.js'
+import type { S3Connection } from './s3-client.js'
+import { BUCKET_PATTERN, faultOfUrl } from './url.js'
 
 export type StoreLocation =
   | { readonly kind: 'file'; readonly directory: string }
   | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string }
 
-export interface OpenStoreOptions {
-  /** `file:///absolute/folder` or `s3://bucket/prefix`. */
-  readonly url: string
+/** How to reach S3, for the store and for datasets alike. */
+export interface S3Settings {
   /** For servers other than AWS: `http(s)://host:port`. */
   readonly s3Endpoint?: string
   readonly s3Region?: string
@@ -20,7 +22,11 @@ export interface OpenStoreOptions {
   readonly s3Checksums?: 'WHEN_REQUIRED' | 'WHEN_SUPPORTED'
 }
 
-const BUCKET_PATTERN = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
+export interface OpenStoreOptions extends S3Settings {
+  /** `file:///absolute/folder` or `s3://bucket/prefix`. */
+  readonly url: string
+}
+
 /** A store key needs the rest of S3's 1,024 bytes. */
 const MAX_PREFIX_CHARACTERS = 120
 
@@ -30,12 +36,8 @@ const refuse = (text: string): never => {
 }
 
 const parseUrl = (what: string, text: string): URL => {
-  const url = URL.canParse(text) ? new URL(text) : refuse(`${what} is not a URL`)
-  if (url.username !== '' || url.password !== '') {
-    refuse(`${what} holds credentials; give them as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`)
-  }
-  if (text.includes('?') || text.includes('#')) refuse(`${what} has a query or a fragment`)
-  return url
+  const fault = faultOfUrl(text)
+  return fault === null ? new URL(text) : refuse(`${what} ${fault}`)
 }
 
 const parseFileUrl = (url: URL, text: string): StoreLocation => {
@@ -83,6 +85,16 @@ const parseEndpoint = (text: string): string => {
   return refuse('the S3 endpoint is http://host:port or https://host:port')
 }
 
+const connectionOf = (settings: S3Settings): S3Connection => {
+  const { s3Endpoint, s3Region, s3ForcePathStyle, s3Checksums } = settings
+  return {
+    ...(s3Endpoint === undefined ? {} : { endpoint: parseEndpoint(s3Endpoint) }),
+    ...(s3Region === undefined ? {} : { region: s3Region }),
+    ...(s3ForcePathStyle === undefined ? {} : { forcePathStyle: s3ForcePathStyle }),
+    ...(s3Checksums === undefined ? {} : { checksums: s3Checksums }),
+  }
+}
+
 /**
  * Opens the store at an address. Nothing is created or asked until it is used.
  *
@@ -91,16 +103,36 @@ const parseEndpoint = (text: string): string => {
 export const openStore = async (options: OpenStoreOptions): Promise<Store> => {
   const location = parseStoreUrl(options.url)
   if (location.kind === 'file') return createFileStore(location.directory)
-  const { s3Endpoint, s3Region, s3ForcePathStyle, s3Checksums } = options
-  const endpoint = s3Endpoint === undefined ? undefined : parseEndpoint(s3Endpoint)
+  const { bucket, prefix } = location
+  const connection = connectionOf(options)
   // The AWS SDK is large: users of a file store do not load it.
   const { createS3Store } = await import('./s3.js')
-  return createS3Store({
-    bucket: location.bucket,
-    prefix: location.prefix,
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(s3Region === undefined ? {} : { region: s3Region }),
-    ...(s3ForcePathStyle === undefined ? {} : { forcePathStyle: s3ForcePathStyle }),
-    ...(s3Checksums === undefined ? {} : { checksums: s3Checksums }),
-  })
+  return createS3Store({ bucket, prefix, ...connection })
+}
+
+/**
+ * An opener of buckets to read datasets from. Each bucket is opened once, when it is asked for
+ * first, and is closed with the opener.
+ */
+export const createObjectOpener = (
+  settings: S3Settings,
+): { readonly open: OpenObjects; close(): Promise<void> } => {
+  const opened = new Map<string, Promise<ObjectSource>>()
+  const create = async (bucket: string): Promise<ObjectSource> => {
+    const connection = connectionOf(settings)
+    const { createS3Objects } = await import('./s3-objects.js')
+    return createS3Objects(bucket, connection)
+  }
+  return {
+    open: (bucket) => {
+      const known = opened.get(bucket) ?? create(bucket)
+      opened.set(bucket, known)
+      return known
+    },
+    close: async () => {
+      for (const source of await Promise.allSettled(opened.values()))
+        if (source.status === 'fulfilled') await source.value.close()
+      opened.clear()
+    },
+  }
 }

@@ -30,6 +30,7 @@ const HINTS: Readonly<Record<string, string>> = {
   SignatureDoesNotMatch: 'the secret key is wrong for the access key',
   CredentialsProviderError: 'no credentials were found',
   ExpiredToken: 'the session token has expired',
+  RequestTimeTooSkewed: 'the clocks of this machine and the server are too far apart',
   TimeoutError: 'the server did not answer in time',
   PermanentRedirect: 'the bucket lies in another region',
   EntityTooLarge: 'the object is too large for one request',

@@ -1,58 +1,42 @@
-// Owns the S3 adapter; the only file that knows the AWS SDK. Opened lazily (open.ts).
+// Owns the S3 adapter of the store. Opened lazily (open.ts).
 // Needs conditional writes (If-None-Match, If-Match); refuses objects without a recorded SHA-256.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  DeleteObjectCommand,
-  GetObjectCommand,
-  HeadBucketCommand,
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  S3Client,
-} from '@aws-sdk/client-s3'
+import { DeleteObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { HeadstartError } from '../errors.js'
 import { SHA256_PATTERN, type Sha256, sha256 } from '../identity/hash.js'
+import { collectBytes } from './collect-bytes.js'
 import { assertStoreKey, assertStorePrefix, isStoreKey } from './key.js'
 import type { ListedObject, ObjectInfo, Store, StoreKey } from './port.js'
 import { assertRange } from './range.js'
+import {
+  createAsker,
+  createBucketCheck,
+  createS3Client,
+  listPage,
+  REQUEST_TIMEOUT_MS,
+  readObject,
+  type S3Connection,
+} from './s3-client.js'
 import {
   isBeyondEnd,
   isConditionalConflict,
   isMissingObject,
   isPreconditionFailed,
-  s3ErrorOf,
-  statusOf,
 } from './s3-errors.js'
+import { assertWholeRange } from './s3-range.js'
 
-export interface S3StoreOptions {
+export interface S3StoreOptions extends S3Connection {
   readonly bucket: string
   /** Without '/' at either end; '' for the whole bucket. */
   readonly prefix: string
-  /** For servers other than AWS: `http(s)://host:port`. */
-  readonly endpoint?: string
-  /** Default: the SDK's own search; `us-east-1` where an endpoint is given. */
-  readonly region?: string
-  /** The bucket in the path instead of the host name. Default: where an endpoint is given. */
-  readonly forcePathStyle?: boolean
-  /** The SDK's CRC checksums; some servers refuse them. Default WHEN_REQUIRED. */
-  readonly checksums?: 'WHEN_REQUIRED' | 'WHEN_SUPPORTED'
 }
 
-const CONNECTION_TIMEOUT_MS = 5_000
-/** Silence on an open connection. */
-const SOCKET_TIMEOUT_MS = 30_000
-/** Until the answer begins; an upload may also take as long as at the slowest accepted rate. */
-const REQUEST_TIMEOUT_MS = 60_000
+/** An upload may take REQUEST_TIMEOUT_MS and as long as at this rate. */
 const SLOWEST_BYTES_PER_MS = 256
-const MAX_SOCKETS = 64
-/** For each request, by the SDK: network errors, throttling, server errors. */
-const MAX_ATTEMPTS = 5
 /** For each conditional write that met another one (409). */
 const CONFLICT_ATTEMPTS = 10
 const CONFLICT_DELAY_MS = 50
-/** For each download that broke off after the answer began, which the SDK does not repeat. */
-const DOWNLOAD_ATTEMPTS = 3
 
 /** Metadata: the content's SHA-256, and which call of `replace` wrote the object. */
 const SHA256_FIELD = 'sha256'
@@ -66,28 +50,6 @@ interface Condition {
 /** The condition does not hold. AWS answers 404 to If-Match when the object is gone. */
 const isRefused = (error: unknown, condition: Condition): boolean =>
   isPreconditionFailed(error) || (condition.IfMatch !== undefined && isMissingObject(error))
-
-const createClient = (options: S3StoreOptions): S3Client => {
-  const region = options.region ?? (options.endpoint === undefined ? undefined : 'us-east-1')
-  const checksums = options.checksums ?? 'WHEN_REQUIRED'
-  return new S3Client({
-    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
-    ...(region === undefined ? {} : { region }),
-    forcePathStyle: options.forcePathStyle ?? options.endpoint !== undefined,
-    requestChecksumCalculation: checksums,
-    responseChecksumValidation: checksums,
-    retryMode: 'standard',
-    maxAttempts: MAX_ATTEMPTS,
-    requestHandler: {
-      connectionTimeout: CONNECTION_TIMEOUT_MS,
-      socketTimeout: SOCKET_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      throwOnRequestTimeout: true,
-      httpAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
-      httpsAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
-    },
-  })
-}
 
 const corrupt = (key: StoreKey, text: string): HeadstartError =>
   new HeadstartError('STORE_CORRUPT', `${key} ${text}`)
@@ -116,34 +78,12 @@ const assertRecorded = (key: StoreKey, content: Uint8Array, recorded: Sha256): U
  */
 export const createS3Store = (options: S3StoreOptions): Store => {
   const { bucket, prefix } = options
-  const client = createClient(options)
+  const client = createS3Client(options)
+  const assertBucket = createBucketCheck(client, bucket)
+  const asking = createAsker(bucket, options)
   const keyPrefix = prefix === '' ? '' : `${prefix}/`
-  let bucketSeen = false
 
   const at = (key: StoreKey) => ({ Bucket: bucket, Key: keyPrefix + key })
-
-  const asking = async <T>(action: string, work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work()
-    } catch (error) {
-      const endpoint = options.endpoint ?? 'AWS'
-      throw s3ErrorOf(error, { bucket, endpoint, action })
-    }
-  }
-
-  /** HEAD answers 404 for a missing object and a missing bucket alike: ask once which it is. */
-  const assertBucket = async (): Promise<void> => {
-    if (bucketSeen) return
-    try {
-      await client.send(new HeadBucketCommand({ Bucket: bucket }))
-    } catch (error) {
-      if (statusOf(error) === 404) {
-        throw Object.assign(new Error('no bucket', { cause: error }), { name: 'NoSuchBucket' })
-      }
-      if (statusOf(error) !== 403) throw error
-    }
-    bucketSeen = true
-  }
 
   const readHead = async (key: StoreKey) => {
     try {
@@ -155,26 +95,19 @@ export const createS3Store = (options: S3StoreOptions): Store => {
     }
   }
 
-  /** One download, whole or a range; the body is always read to its end. */
-  const download = async (key: StoreKey, range?: string) => {
-    for (let attempt = 1; ; attempt += 1) {
-      const request = { ...at(key), ...(range === undefined ? {} : { Range: range }) }
-      const answer = await client.send(new GetObjectCommand(request)).catch((error: unknown) => {
-        if (isMissingObject(error)) return null
-        throw error
-      })
-      if (answer === null) return null
-      try {
-        const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array()
-        const content = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-        if (content.length === (answer.ContentLength ?? content.length)) {
-          return { content, metadata: answer.Metadata }
-        }
-        throw new Error(`${content.length} of ${answer.ContentLength} bytes arrived`)
-      } catch (error) {
-        if (attempt === DOWNLOAD_ATTEMPTS) throw error
-      }
-    }
+  const download = (key: StoreKey) =>
+    readObject(client, at(key), async (body, { Metadata }) => ({
+      content: await collectBytes(body),
+      metadata: Metadata,
+    }))
+
+  const downloadRange = (key: StoreKey, start: number, length: number) => {
+    const request = { ...at(key), Range: `bytes=${start}-${start + length - 1}` }
+    return readObject(client, request, async (body, { ContentRange }) => {
+      const content = await collectBytes(body)
+      assertWholeRange(ContentRange, { start, length }, content.length)
+      return content
+    })
   }
 
   const read = async (key: StoreKey): Promise<Uint8Array | null> => {
@@ -191,7 +124,8 @@ export const createS3Store = (options: S3StoreOptions): Store => {
     metadata: Record<string, string>,
   ): Promise<string | null> => {
     const command = { ...at(key), ...condition, Body: content, Metadata: metadata }
-    const requestTimeout = REQUEST_TIMEOUT_MS + content.length / SLOWEST_BYTES_PER_MS
+    const leastMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS
+    const requestTimeout = leastMs + content.length / SLOWEST_BYTES_PER_MS
     for (let attempt = 1; ; attempt += 1) {
       try {
         const answer = await client.send(new PutObjectCommand(command), { requestTimeout })
@@ -255,13 +189,11 @@ export const createS3Store = (options: S3StoreOptions): Store => {
     let token: string | undefined
     do {
       const page = await asking('list objects', () =>
-        client.send(
-          new ListObjectsV2Command({
-            Bucket: bucket,
-            Prefix: keyPrefix + start,
-            ...(token === undefined ? {} : { ContinuationToken: token }),
-          }),
-        ),
+        listPage(client, {
+          Bucket: bucket,
+          Prefix: keyPrefix + start,
+          ...(token === undefined ? {} : { ContinuationToken: token }),
+        }),
       )
       for (const found of page.Contents ?? []) {
         const key = (found.Key ?? '').slice(keyPrefix.length)
@@ -296,7 +228,7 @@ export const createS3Store = (options: S3StoreOptions): Store => {
       return asking(`read ${key}`, async () => {
         if (length === 0) return (await readHead(key)) && new Uint8Array()
         try {
-          return (await download(key, `bytes=${start}-${start + length - 1}`))?.content ?? null
+          return await downloadRange(key, start, length)
         } catch (error) {
           if (isBeyondEnd(error)) return new Uint8Array()
           throw error

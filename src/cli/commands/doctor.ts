@@ -26,7 +26,7 @@ export const addDoctorCommand = (program: Command): void => {
   addCommonOptions(
     program
       .command('doctor')
-      .description('check this machine and the store: engines, writes, races, disk space'),
+      .description('check this machine, the store and the queue: engines, writes, races, clocks'),
   )
     .addHelpText(
       'after',
@@ -35,17 +35,26 @@ The exit code is 0 when nothing failed, else 1.
 
 Examples:
   headstart doctor
-  headstart doctor --store s3://bucket/prefix --json`,
+  headstart doctor --store s3://bucket/prefix --json
+  HEADSTART_QUEUE=redis://127.0.0.1:6379 headstart doctor`,
     )
     .action((options: CommonOptions) =>
-      runCommand(options, async ({ workspace }): Promise<Report> => {
+      runCommand(options, async ({ config, workspace }): Promise<Report> => {
         const { store, hashCacheDir, checkpointDir } = workspace
         const folders = [
           { name: 'cache folder', path: hashCacheDir },
           { name: 'checkpoint folder', path: checkpointDir },
         ]
         const { runDoctor } = await import('../../catalog/doctor.js')
-        const diagnosis = await runDoctor({ store, folders })
+        const { s3Address } = await import('../../catalog/doctor-clock.js')
+        const { checkQueue } = await import('../../queue/doctor-queue.js')
+        const { queueUrl, s3Endpoint, s3Region } = config
+        const diagnosis = await runDoctor({
+          store,
+          folders,
+          s3Address: s3Address(s3Endpoint, s3Region),
+          further: queueUrl === undefined ? [] : [() => checkQueue(queueUrl)],
+        })
         const exitCode = diagnosis.healthy ? EXIT_CODES.done : EXIT_CODES.failed
         return { json: diagnosis, text: describe(diagnosis), exitCode }
       }),
