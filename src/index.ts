@@ -5,6 +5,7 @@ export { addBase, addDataset } from './experiment/add-named.js'
 export type { Events } from './experiment/events.js'
 export { type ExtractOnlyResult, extractOnly } from './experiment/extract-only.js'
 export { type LoadedExperiment, loadExperimentFile } from './experiment/load-file.js'
+export { type PushedDataset, pushDataset } from './experiment/push.js'
 export { resolveBase, resolveDataset } from './experiment/references.js'
 export type { ExperimentResult } from './experiment/result.js'
 export {
@@ -14,6 +15,7 @@ export {
 export {
   type Experiment,
   type ExperimentInput,
+  type ExtractionInput,
   type ExtractionRequest,
   experimentJsonSchema,
   parseExperiment,
@@ -31,6 +33,21 @@ export { type Input, readInputs } from './model/inputs.js'
 export { type Model, openModel } from './model/open-model.js'
 export { type NamedPrediction, type PredictedLabels, predictInputs } from './model/predict.js'
 export type { Parity, RunRecord } from './model/run-record.js'
+export { type OpenService, openService, type ServiceOptions } from './queue/open-service.js'
+export type {
+  EnqueueOptions,
+  ExtractionHandle,
+  ExtractionJobResult,
+  JobHandle,
+  JobProgress,
+  JobResult,
+  JobState,
+  JobView,
+  Service,
+  TrainingHandle,
+  TrainingJobResult,
+} from './queue/types.js'
+export type { RunningWorker } from './queue/workers.js'
 export { openStore } from './store/open.js'
 export type { Store } from './store/port.js'
 export { VERSION } from './version.js'
