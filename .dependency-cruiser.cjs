@@ -79,7 +79,7 @@ module.exports = {
     // The doctor decodes a tiny image to see whether the image library works.
     onlyFor('decode', 'decode.ts', '^src/(extractor/|catalog/doctor-machine\\.ts$)'),
     onlyFor('normalise', 'normalise.ts', '^src/extractor/'),
-    wall('aws', '@aws-sdk/', '^src/store/s3\\.ts$'),
+    wall('aws', '@aws-sdk/', '^src/store/s3[^/]*\\.ts$'),
     wall('arrow', 'apache-arrow/', '^src/features/arrow[^/]*\\.ts$'),
     wall('tfjs', '@tensorflow/', '^src/(extractor/engines|head)/'),
     wall('bullmq', '(bullmq|ioredis|@electric-sql)/', '^src/queue/'),

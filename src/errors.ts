@@ -121,6 +121,11 @@ export const ERROR_CATALOGUE = {
     409,
     true,
   ),
+  DATASET_UNREACHABLE: entry(
+    'The content of the dataset lies on another machine and was not pushed to the store.',
+    'Push it with `headstart dataset push` where its files are, or give an s3:// source.',
+    422,
+  ),
   DATASET_QUARANTINE_EXCEEDED: entry(
     'More samples than maxQuarantine allows could not be decoded or computed.',
     'Repair or remove the listed files, or raise maxQuarantine; features computed so far are kept.',
@@ -211,6 +216,75 @@ export const ERROR_CATALOGUE = {
     'A worker has no handler for a kind of job, or has two.',
     'Report it as a defect.',
     500,
+  ),
+
+  // HTTP
+  UNAUTHORIZED: entry(
+    'The request has no bearer token, or a wrong one.',
+    'Send `Authorization: Bearer <token>` with the token of the service (HEADSTART_TOKEN).',
+    401,
+  ),
+  FORBIDDEN: entry(
+    'The request may not be answered: a signed link was edited or is too old, or a web page of another origin sent it.',
+    'Ask for a new link, or call the service by the address that it listens on.',
+    403,
+  ),
+  SOURCE_NOT_ALLOWED: entry(
+    'The service may not read from the place that the request names.',
+    'Register it on the machine of the service (`headstart base add`, `headstart dataset add`) and use its name, or add the host or bucket to HEADSTART_ALLOWED_SOURCES.',
+    403,
+  ),
+  ROUTE_UNKNOWN: entry(
+    'The service has no such path.',
+    'Correct the path; /openapi.json lists all.',
+    404,
+  ),
+  METHOD_NOT_ALLOWED: entry(
+    'The path exists, but not for this method.',
+    'Use a method that the header Allow names.',
+    405,
+  ),
+  REQUEST_TIMEOUT: entry(
+    'The request did not arrive in time.',
+    'Send it again over a faster connection, or send less.',
+    408,
+    true,
+  ),
+  BODY_TOO_LARGE: entry(
+    'The body, one of its files or their number exceeds the limit.',
+    'Send less at a time; docs/http.md lists the limits.',
+    413,
+  ),
+  URL_TOO_LONG: entry('The URL or a part of it is too long.', 'Shorten it.', 414),
+  MEDIA_TYPE: entry(
+    'The body has a type or an encoding that the path does not take.',
+    'Send application/json, or multipart/form-data for predictions, without a content encoding.',
+    415,
+  ),
+  RATE_LIMITED: entry(
+    'Too many requests came from one address.',
+    'Wait as long as the header Retry-After says.',
+    429,
+    true,
+  ),
+  HEADERS_TOO_LARGE: entry('The headers of the request are too large.', 'Send fewer.', 431),
+  SERVICE_BUSY: entry(
+    'The service has as much work or as many open streams as it may hold.',
+    'Wait as long as the header Retry-After says, then send it again.',
+    503,
+    true,
+  ),
+  SERVICE_UNAVAILABLE: entry(
+    'The service does not answer, or is not ready.',
+    'Check that `headstart up` runs at this address; /health/ready says what is missing.',
+    503,
+    true,
+  ),
+  DEADLINE_EXCEEDED: entry(
+    'The service could not answer in time.',
+    'Send it again; ask for less at a time if it persists.',
+    504,
+    true,
   ),
 
   // Store and machine

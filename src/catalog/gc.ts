@@ -1,6 +1,7 @@
 // Owns collecting garbage: listing, planning, deleting. Refuses to start when a document that may
 // need something cannot be read.
 import { eachBounded } from '../dataset/each-bounded.js'
+import { BLOB_PREFIX } from '../dataset/pushed.js'
 import { assertNotAborted, HeadstartError } from '../errors.js'
 import type { ListedObject, Store } from '../store/port.js'
 import { documentKey } from './documents.js'
@@ -12,11 +13,14 @@ import {
   type GarbageUnit,
   planGarbage,
 } from './plan-garbage.js'
+import { listPushed, loadPushedContents, type PushedState } from './pushed-content.js'
 import { loadReferences } from './references.js'
 
 export const DEFAULT_GRACE_MS = 24 * 3600 * 1000
 
 const PARALLEL_DELETES = 8
+/** Blobs that are deleted after one look at which datasets are being pushed. */
+const BLOBS_A_LOOK = 256
 
 export interface GarbageRequest {
   readonly store: Store
@@ -66,12 +70,39 @@ const deleteUnit = async (store: Store, { kind, id, objects }: GarbageUnit): Pro
   return true
 }
 
+const deleteUnits = async (
+  { store, signal }: GarbageRequest,
+  units: readonly GarbageUnit[],
+  stayed: Set<GarbageUnit>,
+): Promise<void> =>
+  eachBounded(units, PARALLEL_DELETES, async (unit) => {
+    assertNotAborted(signal)
+    if (!(await deleteUnit(store, unit))) stayed.add(unit)
+  })
+
+/** A push that began meanwhile counts on what it found: then all that are left stay for this time. */
+const deleteBlobs = async (
+  request: GarbageRequest,
+  blobs: readonly GarbageUnit[],
+  seen: PushedState,
+  stayed: Set<GarbageUnit>,
+): Promise<void> => {
+  for (let start = 0; start < blobs.length; start += BLOBS_A_LOOK) {
+    const now = await listPushed(request.store)
+    if ([...now.stamps].some((stamp) => !seen.stamps.has(stamp))) {
+      for (const unit of blobs.slice(start)) stayed.add(unit)
+      return
+    }
+    await deleteUnits(request, blobs.slice(start, start + BLOBS_A_LOOK), stayed)
+  }
+}
+
 /**
  * Deletes what nothing needs. Safe beside running work: everything is listed before the references
  * are read, so what is published meanwhile keeps what it needs; old leftovers that work in
  * progress had begun to use again are computed or written again by it or by the next call.
  *
- * @throws STORE_CORRUPT when a name, run or feature set cannot be read; INTERRUPTED.
+ * @throws STORE_CORRUPT when a name, run, feature set or pushed dataset cannot be read; INTERRUPTED.
  */
 export const collectGarbage = async (request: GarbageRequest): Promise<GarbageReport> => {
   const { store, dryRun, graceMs, now, signal } = request
@@ -87,13 +118,19 @@ export const collectGarbage = async (request: GarbageRequest): Promise<GarbageRe
       'documents cannot be read, so what they need is unknown; nothing was deleted',
       { details: references.damaged.map(({ key, problem }) => `${key}: ${problem}`) },
     )
-  const plan = planGarbage({ ...references, objects }, { nowMs: now, graceMs })
+  const hasBlobs = objects.some(({ key }) => key.startsWith(BLOB_PREFIX))
+  const pushedState: PushedState = hasBlobs
+    ? await listPushed(store)
+    : { datasets: [], stamps: new Set() }
+  const pushed = await loadPushedContents(store, pushedState)
+  const plan = planGarbage({ ...references, objects, pushed }, { nowMs: now, graceMs })
   const stayed = new Set<GarbageUnit>()
-  if (!dryRun)
-    await eachBounded(plan.garbage, PARALLEL_DELETES, async (unit) => {
-      assertNotAborted(signal)
-      if (!(await deleteUnit(store, unit))) stayed.add(unit)
-    })
+  if (!dryRun) {
+    const isBlob = ({ kind }: GarbageUnit): boolean => kind === 'blob'
+    const others = plan.garbage.filter((unit) => !isBlob(unit))
+    await deleteUnits(request, others, stayed)
+    await deleteBlobs(request, plan.garbage.filter(isBlob), pushedState, stayed)
+  }
   const gone = plan.garbage.filter((unit) => !stayed.has(unit))
   const collected = Object.fromEntries(
     GARBAGE_KINDS.map((kind) => [kind, countOf(gone.filter((unit) => unit.kind === kind))]),

@@ -1,19 +1,33 @@
 // Owns which objects of a store nothing needs. Pure: takes a listing, what refers to what, and a
 // clock that is handed in. Refuses to call anything garbage that is young or that it does not know.
+import { BLOB_PREFIX } from '../dataset/pushed.js'
 import { parseShardStoreKey } from '../features/shard-name.js'
 import { SHA256_PATTERN, type Sha256 } from '../identity/hash.js'
 import type { ListedObject, StoreKey } from '../store/port.js'
 import { type CatalogKind, documentKey } from './documents.js'
 import type { NameEntry } from './names.js'
+import type { PushedContent } from './pushed-content.js'
 import type { References } from './references.js'
 
-/** `run`: files of a run that was never published; `probe`: left by a doctor that was killed. */
-export const GARBAGE_KINDS = ['shard', 'extractor', 'base', 'dataset', 'run', 'probe'] as const
+/**
+ * `blob`: content of a sample that was pushed; `run`: files of a run that was never published;
+ * `probe`: left by a doctor that was killed.
+ */
+export const GARBAGE_KINDS = [
+  'shard',
+  'extractor',
+  'base',
+  'dataset',
+  'blob',
+  'run',
+  'probe',
+] as const
 export type GarbageKind = (typeof GARBAGE_KINDS)[number]
 
 /** Only under these prefixes is anything ever garbage. */
 export const COLLECTED_PREFIXES = [
   'bases/',
+  BLOB_PREFIX,
   'datasets/',
   'doctor/',
   'extractors/',
@@ -24,7 +38,7 @@ export const COLLECTED_PREFIXES = [
 /** Objects that go or stay together. */
 export interface GarbageUnit {
   readonly kind: GarbageKind
-  /** The id; for a shard its store key. */
+  /** The id; for a shard its store key, for a blob its sample key. */
   readonly id: string
   /** The one that publishes the unit first: it must be deleted first. */
   readonly objects: readonly ListedObject[]
@@ -35,6 +49,8 @@ export interface GarbageFacts extends Pick<References, 'names' | 'runs' | 'baseO
     readonly extractorId: Sha256
     readonly shards: readonly { readonly key: StoreKey }[]
   }[]
+  /** Datasets whose content was pushed, or is being pushed. */
+  readonly pushed: readonly PushedContent[]
   /** Everything under COLLECTED_PREFIXES. */
   readonly objects: readonly ListedObject[]
 }
@@ -71,7 +87,9 @@ const unitOf = (key: StoreKey): Pick<GarbageUnit, 'kind' | 'id'> | null => {
     const known = SHA256_PATTERN.test(extractorId) && id.endsWith('.json') && rest.length === 0
     return known ? { kind: 'extractor', id: extractorId } : null
   }
-  if (!SHA256_PATTERN.test(id) || rest.length === 0) return null
+  if (!SHA256_PATTERN.test(id)) return null
+  if (folder === 'blobs') return rest.length === 0 ? { kind: 'blob', id } : null
+  if (rest.length === 0) return null
   if (folder === 'features')
     return rest.length === 1 && parseShardStoreKey(key) !== null ? { kind: 'shard', id: key } : null
   const kind = FOLDER_KINDS[folder]
@@ -101,16 +119,32 @@ const isPublished = ({ kind, id, objects }: GarbageUnit): boolean =>
 
 const extractorOfShard = (storeKey: string): Sha256 => storeKey.split('/')[1] ?? ''
 
+/** Sample keys whose blobs stay: of datasets that stay and were pushed, and of pushes going on. */
+const neededBlobs = (
+  pushed: readonly PushedContent[],
+  datasets: ReadonlySet<Sha256>,
+  isYoungAt: (modifiedMs: number) => boolean,
+): ReadonlySet<Sha256> => {
+  const blobs = new Set<Sha256>()
+  for (const { datasetId, isComplete, pushingMs, modifiedMs, keys } of pushed) {
+    const stays = datasets.has(datasetId) || isYoungAt(modifiedMs)
+    const isNeeded = (isComplete && stays) || (pushingMs !== null && isYoungAt(pushingMs))
+    if (isNeeded) for (const key of keys) blobs.add(key)
+  }
+  return blobs
+}
+
 /**
  * What may be deleted. Needed are: shards that a feature set names; extractors of feature sets, of
  * runs and of shards that stay; bases of names, of runs and of extractors that stay; datasets of
- * names and runs; published runs. What is younger than the grace period stays and needs the same.
+ * names and runs; blobs of pushed datasets that stay, and of pushes that go on; published runs. What is younger than the grace period stays and needs the same.
  */
 export const planGarbage = (facts: GarbageFacts, limits: GarbageLimits): GarbagePlan => {
   const { names, runs, featureSets, baseOfExtractor } = facts
   const units = groupUnits(facts.objects)
+  const isYoungAt = (modifiedMs: number): boolean => modifiedMs > limits.nowMs - limits.graceMs
   const isYoung = ({ objects }: GarbageUnit): boolean =>
-    objects.some(({ modifiedMs }) => modifiedMs > limits.nowMs - limits.graceMs)
+    objects.some(({ modifiedMs }) => isYoungAt(modifiedMs))
   const idsOf = (kind: GarbageKind, isKept: (unit: GarbageUnit) => boolean): string[] =>
     units.filter((unit) => unit.kind === kind && isKept(unit)).map(({ id }) => id)
   const named = (kind: NameEntry['kind']): string[] =>
@@ -130,14 +164,14 @@ export const planGarbage = (facts: GarbageFacts, limits: GarbageLimits): Garbage
     ...runs.map(({ baseId }) => baseId),
     ...[...stayingExtractors].flatMap((id) => baseOfExtractor.get(id) ?? []),
   ])
+  const datasets = new Set([...named('dataset'), ...runs.map(({ datasetId }) => datasetId)])
+  const blobs = neededBlobs(facts.pushed, datasets, isYoungAt)
   const needed: Readonly<Record<GarbageKind, (unit: GarbageUnit) => boolean>> = {
     shard: ({ id }) => shards.has(id),
     extractor: ({ id }) => extractors.has(id),
     base: ({ id }) => bases.has(id) || unknownExtractors.length > 0,
-    dataset: (() => {
-      const datasets = new Set([...named('dataset'), ...runs.map(({ datasetId }) => datasetId)])
-      return ({ id }) => datasets.has(id)
-    })(),
+    dataset: ({ id }) => datasets.has(id),
+    blob: ({ id }) => blobs.has(id),
     run: (() => {
       const namedRuns = new Set([...named('run'), ...runs.map(({ runId }) => runId)])
       return (unit) => namedRuns.has(unit.id) || isPublished(unit)

@@ -9,6 +9,13 @@ export const addCommonOptions = (command: Command): Command =>
     .option('--json', 'print one JSON document on stdout')
     .option('--store <url>', 'file:///path or s3://bucket/prefix (default: .headstart/store)')
 
+export interface DetachOption {
+  readonly detach?: boolean
+}
+
+export const addDetachOption = (command: Command): Command =>
+  command.option('--detach', 'enqueue, print job ids and return; needs `headstart up` or Redis')
+
 export const parseNumber = (text: string): number => {
   const value = Number(text)
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('not a number')
@@ -19,6 +26,16 @@ export const parseCount = (text: string): number => {
   const value = parseNumber(text)
   if (!Number.isSafeInteger(value) || value < 1)
     throw new InvalidArgumentError('not a whole number from 1')
+  return value
+}
+
+const MAX_PORT = 65_535
+
+/** 0: any free one. */
+export const parsePort = (text: string): number => {
+  const value = parseNumber(text)
+  if (!Number.isSafeInteger(value) || value < 0 || value > MAX_PORT)
+    throw new InvalidArgumentError(`not a port from 0 to ${MAX_PORT}`)
   return value
 }
 
@@ -70,7 +87,7 @@ export const addExtractionOptions = (command: Command): Command =>
       .requiredOption('--cut <layer>', 'where features are read; see `headstart base layers`')
       .requiredOption(
         '--dataset <dataset>',
-        'registered name, folder, .csv, .jsonl, .npy or .arrow',
+        'registered name, folder, .csv, .jsonl, .npy, .arrow or s3://bucket/prefix',
       )
       .addOption(
         new Option('--pooling <kind>', 'over the spatial axes (default avg)').choices(POOLINGS),

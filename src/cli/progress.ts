@@ -1,12 +1,15 @@
 // Owns progress on stderr: one bar with rate and time left on a terminal, plain lines elsewhere.
 import { MultiBar, type SingleBar } from 'cli-progress'
 import type { Events } from '../experiment/events.js'
+import type { TrainingJobProgress } from '../queue/types.js'
 
 /** Plain lines come at most this often. */
 const LINE_INTERVAL_MS = 5000
 
 export interface Progress {
   readonly events: Events
+  /** Of a training that another process runs. */
+  onTraining(progress: TrainingJobProgress): void
   stop(): void
 }
 
@@ -103,11 +106,26 @@ export const createProgress = (stream: NodeJS.WriteStream = process.stderr): Pro
     }
     drawer.update(step, rate(step))
   }
+  const showEpochs = (
+    head: number,
+    heads: number,
+    step: Pick<Step, 'done' | 'total' | 'note'>,
+  ): void => {
+    const name = heads === 1 ? 'train' : `train head ${head + 1}/${heads}`
+    show({ ...step, name, worked: step.done, unit: 'epochs' })
+  }
   return {
     stop: drawer.stop,
+    onTraining: ({ head, heads, epoch, epochs, loss, score }) => {
+      if (loss === null || score === null) return
+      const note = `loss ${loss.toFixed(3)}, score ${score.toFixed(3)}`
+      showEpochs(head, heads, { done: epoch, total: epochs, note })
+    },
     events: {
       onNotice: (message) => drawer.say(message),
       onIndex: (done, total) => show({ name: 'index', done, total, worked: done, unit: 'files' }),
+      onPush: (done, total, uploaded) =>
+        show({ name: 'push', done, total, worked: uploaded, unit: 'samples' }),
       onExtract: ({ done, total, computed }, view, views) =>
         show({
           name: views === 1 ? 'extract' : `extract view ${view + 1}/${views}`,
@@ -119,14 +137,8 @@ export const createProgress = (stream: NodeJS.WriteStream = process.stderr): Pro
       onEpoch: ({ epoch, train, validation }, head, heads, epochs) => {
         const score = validation === null ? train : validation
         const split = validation === null ? 'train' : 'validation'
-        show({
-          name: heads === 1 ? 'train' : `train head ${head + 1}/${heads}`,
-          done: epoch,
-          total: epochs,
-          worked: epoch,
-          unit: 'epochs',
-          note: `loss ${train.loss.toFixed(3)}, ${split} ${score.score.toFixed(3)}`,
-        })
+        const note = `loss ${train.loss.toFixed(3)}, ${split} ${score.score.toFixed(3)}`
+        showEpochs(head, heads, { done: epoch, total: epochs, note })
       },
     },
   }

@@ -1,4 +1,4 @@
-// Owns reading a text file line by line with bounded memory.
+// Owns reading text line by line with bounded memory.
 // Refuses files over 1 GiB, lines over 1 MiB, and bytes that are not UTF-8.
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
@@ -19,9 +19,22 @@ export const assertTableSize = async (path: string): Promise<void> => {
 
 const NEWLINE = 0x0a
 
-/** The lines of a UTF-8 file, without their ends and without a byte order mark. */
-export async function* readLines(path: string): AsyncGenerator<string> {
+/** The bytes of a file in chunks. */
+export async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
   await assertTableSize(path)
+  for await (const chunk of createReadStream(path, { highWaterMark: 256 * 1024 }))
+    yield chunk as Uint8Array
+}
+
+/**
+ * The lines of UTF-8 text, without their ends and without a byte order mark.
+ *
+ * @param path what messages call it.
+ */
+export async function* readLines(
+  path: string,
+  chunks: AsyncIterable<Uint8Array> = readChunks(path),
+): AsyncGenerator<string> {
   let lineNumber = 0
   const decode = (bytes: Uint8Array): string => {
     lineNumber += 1
@@ -38,8 +51,8 @@ export async function* readLines(path: string): AsyncGenerator<string> {
     }
   }
   let rest = Buffer.alloc(0)
-  for await (const chunk of createReadStream(path, { highWaterMark: 256 * 1024 })) {
-    const bytes = Buffer.concat([rest, chunk as Buffer])
+  for await (const chunk of chunks) {
+    const bytes = Buffer.concat([rest, chunk])
     let start = 0
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
       yield decode(bytes.subarray(start, end))

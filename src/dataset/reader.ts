@@ -1,7 +1,7 @@
 // Owns reading the content of indexed samples again. Returns only bytes whose sample key it checked.
 // Refuses files that left the folder through a link, and image files over 64 MiB.
 import type { FileHandle } from 'node:fs/promises'
-import { HeadstartError, isHeadstartError } from '../errors.js'
+import { type ErrorCode, HeadstartError, isHeadstartError } from '../errors.js'
 import type { Sha256 } from '../identity/hash.js'
 import { sampleKeyOfBytes } from '../identity/ids.js'
 import { createResolver, openReal } from './contained-path.js'
@@ -12,9 +12,15 @@ import { rowOfName } from './tensor-rows.js'
 import type { Sample, SampleReader } from './types.js'
 
 /** Reads what has a name; undefined when nothing is there any more. */
-type ReadNamed = (name: string, key: Sha256) => Promise<Uint8Array | undefined>
+export type ReadNamed = (name: string, key: Sha256) => Promise<Uint8Array | undefined>
 
-const createReader = (
+/** Says something of the sample, or of the store: another name of the sample would not help. */
+const isFinal = (error: unknown): boolean =>
+  ['SAMPLE_INVALID', 'STORE_UNAVAILABLE', 'STORE_CORRUPT'].some((code) =>
+    isHeadstartError(error, code as ErrorCode),
+  )
+
+export const createReader = (
   samples: readonly Sample[],
   readNamed: ReadNamed,
   close: () => Promise<void>,
@@ -36,7 +42,7 @@ const createReader = (
           const bytes = await readNamed(name, key)
           if (bytes !== undefined) return bytes
         } catch (error) {
-          if (isHeadstartError(error, 'SAMPLE_INVALID')) throw error
+          if (isFinal(error)) throw error
           cause = error
         }
       }
@@ -52,6 +58,10 @@ const createReader = (
  */
 export const MAX_IMAGE_BYTES = 64 * 1024 ** 2
 
+/** The reason is the same wherever the content lies: it is kept with the features. */
+export const tooLarge = (): HeadstartError =>
+  new HeadstartError('SAMPLE_INVALID', 'the file is larger than 64 MiB')
+
 /**
  * The file's bytes; undefined when they are not those of the key.
  *
@@ -65,7 +75,7 @@ const readSample = async (handle: FileHandle, key: Sha256): Promise<Uint8Array |
     return sampleKeyOfBytes(bytes) === key ? bytes : undefined
   }
   if ((await hashHandle(handle, size)) !== key) return undefined
-  throw new HeadstartError('SAMPLE_INVALID', 'the file is larger than 64 MiB')
+  throw tooLarge()
 }
 
 /** @param root real path of the folder that the samples' names are relative to. */

@@ -16,7 +16,7 @@ export interface RawEntry {
   readonly split: Split | undefined
 }
 
-/** A raw entry whose content is a file; `path` is absolute and free of links. */
+/** A raw entry whose content is a file; `path` is absolute and free of links, or the key of an object. */
 export interface FileEntry extends RawEntry {
   readonly path: string
 }
@@ -32,13 +32,17 @@ export interface FoundFiles {
 
 export type SourceKind = 'folder' | 'csv' | 'jsonl' | 'npy' | 'arrow'
 
-const KIND_OF_EXTENSION: Readonly<Record<string, SourceKind>> = {
+const KIND_OF_EXTENSION: Readonly<Record<string, Exclude<SourceKind, 'folder'>>> = {
   '.csv': 'csv',
   '.jsonl': 'jsonl',
   '.ndjson': 'jsonl',
   '.npy': 'npy',
   '.arrow': 'arrow',
 }
+
+/** Which source a file of that name is; undefined when none reads it. */
+export const kindOfExtension = (name: string): Exclude<SourceKind, 'folder'> | undefined =>
+  KIND_OF_EXTENSION[extname(name).toLowerCase()]
 
 /**
  * Which source a path is, by what lies there and by its extension.
@@ -50,7 +54,7 @@ export const detectSource = async (path: string): Promise<SourceKind> => {
     throw new HeadstartError('INPUT_MISSING', `cannot read ${path}: ${messageOf(cause)}`, { cause })
   })
   if (info.isDirectory()) return 'folder'
-  const kind = KIND_OF_EXTENSION[extname(path).toLowerCase()]
+  const kind = kindOfExtension(path)
   if (info.isFile() && kind !== undefined) return kind
   throw new HeadstartError(
     'DATASET_INVALID',

@@ -4,7 +4,7 @@ import { z } from 'zod'
 
 /** The `dataset` member of an experiment. Relative paths are resolved by the caller's base folder. */
 export const datasetSpecSchema = z.strictObject({
-  /** A folder of class folders, a .csv or .jsonl table, a .npy or .arrow tensor file. */
+  /** A folder of class folders, a .csv or .jsonl table, a .npy or .arrow file, an s3:// address. */
   from: z.string().min(1),
   target: z
     .enum(['single', 'multi', 'regression'])

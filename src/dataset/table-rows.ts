@@ -1,18 +1,20 @@
 // Owns reading CSV and JSONL tables into rows of path, label and split; all faults at once.
 // Refuses unknown JSON members, ragged records and what is over the size of a table.
-import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream'
 import { parse } from 'csv-parse'
 import { z } from 'zod'
-import { assertNotAborted, HeadstartError, messageOf } from '../errors.js'
+import { assertNotAborted, HeadstartError, isHeadstartError, messageOf } from '../errors.js'
 import { createFaults, type Faults } from './faults.js'
 import { parseLabelText, parseLabelValue } from './label.js'
-import { assertTableSize, MAX_LINE_BYTES, readLines } from './lines.js'
+import { MAX_LINE_BYTES, readChunks, readLines } from './lines.js'
 import { createRowCollector, type RawRow, type TableRow } from './rows.js'
 import type { TargetKind } from './spec.js'
 
 export interface TableRequest {
+  /** A path; with `open`, what messages call the table. */
   readonly file: string
+  /** The bytes of a table that is no local file. */
+  readonly open?: (() => AsyncIterable<Uint8Array>) | undefined
   readonly format: 'csv' | 'jsonl'
   readonly target: TargetKind
   /** Whether each row names a file; otherwise rows are in the order of a tensor's rows. */
@@ -26,14 +28,18 @@ export interface Table {
   readonly notes: readonly string[]
 }
 
-async function* readCsvRecords(file: string): AsyncGenerator<string[]> {
-  await assertTableSize(file)
+const openTable = ({ file, open }: TableRequest): AsyncIterable<Uint8Array> =>
+  open === undefined ? readChunks(file) : open()
+
+async function* readCsvRecords(request: TableRequest): AsyncGenerator<string[]> {
+  const { file } = request
   const parser = parse({ bom: true, relax_column_count: true, max_record_size: MAX_LINE_BYTES })
   // The iteration below sees every error, because pipeline destroys the parser with it.
-  pipeline(createReadStream(file), parser, () => {})
+  pipeline(openTable(request), parser, () => {})
   try {
     for await (const record of parser) yield record as string[]
   } catch (cause) {
+    if (isHeadstartError(cause)) throw cause
     throw new HeadstartError('DATASET_INVALID', `${file} is no CSV: ${messageOf(cause)}`, { cause })
   }
 }
@@ -71,7 +77,7 @@ async function* readCsvRows(
 ): AsyncGenerator<RawRow> {
   let columns: Columns | undefined
   let row = 0
-  for await (const record of readCsvRecords(request.file)) {
+  for await (const record of readCsvRecords(request)) {
     row += 1
     if (columns === undefined) {
       columns = parseHeader(record, request.withPath, faults)
@@ -110,7 +116,7 @@ async function* readJsonRows(request: TableRequest, faults: Faults): AsyncGenera
   const schema: z.ZodType<{ path?: string; label: unknown; split?: string | undefined }> =
     request.withPath ? pathRow : labelledRow
   let row = 0
-  for await (const line of readLines(request.file)) {
+  for await (const line of readLines(request.file, openTable(request))) {
     row += 1
     if (line.trim() === '') continue
     const value = parseJson(line)

@@ -7,6 +7,8 @@ export interface Events {
   readonly onNotice?: (message: string) => void
   /** Files whose content was looked at. */
   readonly onIndex?: (done: number, total: number) => void
+  /** Samples that are in the store; `uploaded` counts those that were not. */
+  readonly onPush?: (done: number, total: number, uploaded: number) => void
   readonly onExtract?: (progress: ExtractionProgress, view: number, views: number) => void
   readonly onEpoch?: (epoch: EpochMetrics, head: number, heads: number, epochs: number) => void
 }

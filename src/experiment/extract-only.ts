@@ -34,6 +34,7 @@ export const extractOnly = async (request: {
     split: extraction.split,
     folder,
     hashCacheDir: workspace.hashCacheDir,
+    objects: workspace.objects,
     signal,
     onProgress: events.onIndex,
   })

@@ -2,7 +2,8 @@
 import { basename, resolve } from 'node:path'
 import { z } from 'zod'
 import { indexDataset } from '../dataset/index-dataset.js'
-import { openRegistered } from '../dataset/open-registered.js'
+import { openContent } from '../dataset/open-content.js'
+import { copyPushed } from '../dataset/pushed.js'
 import { resplit } from '../dataset/resplit.js'
 import { loadDataset, saveDataset } from '../dataset/save.js'
 import type { DatasetSpec, SplitSpec } from '../dataset/spec.js'
@@ -15,13 +16,15 @@ import { sha256Schema } from '../features/shard.js'
 import { SHA256_PATTERN } from '../identity/hash.js'
 import { parseStored } from '../store/json.js'
 import { getName, isName } from '../store/names.js'
+import type { OpenObjects } from '../store/object-source.js'
 import type { Store } from '../store/port.js'
+import { isS3Url, parseObjectUrl } from '../store/url.js'
 
 export const namedBaseSchema = z.strictObject({ baseId: sha256Schema })
 
 export const namedDatasetSchema = z.strictObject({
   datasetId: sha256Schema,
-  /** Absolute path of the content on the machine where it was added. */
+  /** Absolute path of the content on the machine where it was added, or its `s3://` address. */
   from: z.string(),
 })
 
@@ -51,7 +54,7 @@ export const resolveBase = async (
       baseId = parseStored(`names/base/${from}.json`, named, namedBaseSchema).baseId
   }
   if (baseId === undefined)
-    return registerBase(store, isUrl(from) ? from : resolve(folder, from), signal)
+    return registerBase(store, isUrl(from) ? from : resolve(folder, from), { signal })
   const record = await loadBaseRecord(store, baseId)
   if (record === null) throw new HeadstartError('NOT_FOUND', `no base ${from} is registered`)
   return record
@@ -62,6 +65,8 @@ export interface DatasetRequest {
   readonly split: SplitSpec | undefined
   readonly folder: string
   readonly hashCacheDir: string
+  /** Opens buckets for `s3://` sources: `workspace.objects`. */
+  readonly objects: OpenObjects
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
@@ -83,9 +88,12 @@ const assertSameMeaning = ({ target }: Dataset, spec: DatasetSpec): void => {
 }
 
 export interface LocatedDataset extends OpenDataset {
-  /** Absolute path of the content on this machine. */
+  /** Absolute path of the content where it was indexed, or its `s3://` address. */
   readonly location: string
 }
+
+const locationOf = (from: string, folder: string): string =>
+  isS3Url(from) ? parseObjectUrl(from).url : resolve(folder, from)
 
 /** The dataset that `from` means, indexed and saved. The caller closes its reader. */
 export const resolveDataset = async (
@@ -104,16 +112,19 @@ export const resolveDataset = async (
     assertSameMeaning(loaded, spec)
     const dataset = split === undefined ? loaded : resplit(loaded, split)
     await saveDataset(store, dataset)
-    return { dataset, reader: await openRegistered(dataset, from), location: from }
+    await copyPushed(store, datasetId, dataset)
+    const reader = await openContent({ store, objects: request.objects, dataset, from })
+    return { dataset, reader, location: from }
   }
   const opened = await indexDataset({
     spec,
     split,
     cacheDir: request.hashCacheDir,
     baseDir: request.folder,
+    objects: request.objects,
     signal: request.signal,
     onProgress: request.onProgress,
   })
   await saveDataset(store, opened.dataset)
-  return { ...opened, location: resolve(request.folder, spec.from) }
+  return { ...opened, location: locationOf(spec.from, request.folder) }
 }

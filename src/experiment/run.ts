@@ -10,6 +10,7 @@ import {
   resolveViews,
 } from './extraction.js'
 import { assertHeadsFit } from './heads-fit.js'
+import { createProof } from './parity-proof.js'
 import {
   describeBaseSource,
   type LocatedDataset,
@@ -51,7 +52,9 @@ const runOpened = async (
   const extractSeconds = secondsSince(extractStarted)
 
   const [plain] = views
-  if (plain === undefined) throw new RangeError('no view was extracted')
+  const [features] = blocks
+  if (plain === undefined || features === undefined) throw new RangeError('no view was extracted')
+  const proof = createProof()
   const base = describeBaseSource(experiment.base.from)
   const { runs, best } = await trainHeads({
     workspace,
@@ -62,6 +65,7 @@ const runOpened = async (
     seed,
     name: experiment.name,
     base,
+    proveParity: () => proof({ store, opened, plain, features, signal }),
     signal,
     events,
   })

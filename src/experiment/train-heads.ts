@@ -2,10 +2,9 @@
 // name of the best run.
 import type { FeatureBlock } from '../features/feature-set.js'
 import type { HeadSpec } from '../head/spec.js'
-import { checkParity } from '../model/parity.js'
 import type { Parity, RunRecord } from '../model/run-record.js'
 import type { Events } from './events.js'
-import { createExtractorOpener, type ViewFeatures } from './extraction.js'
+import type { ViewFeatures } from './extraction.js'
 import type { LocatedDataset } from './references.js'
 import { bestOf, nameBest } from './result.js'
 import { type RunResult, trainRun } from './train-run.js'
@@ -24,30 +23,10 @@ export interface TrainHeadsRequest {
   readonly name: string | undefined
   /** What the user called the base; for the record. */
   readonly base: string
+  /** Proves once for all heads that serving computes these features. */
+  readonly proveParity: () => Promise<Parity>
   readonly signal: AbortSignal | undefined
   readonly events: Events
-}
-
-/** Proves parity when it is asked for first; all heads share the features. */
-const createProof = (
-  { workspace, opened, signal }: TrainHeadsRequest,
-  { spec, featureSet }: ViewFeatures,
-  features: FeatureBlock,
-): (() => Promise<Parity>) => {
-  const { dataset, reader } = opened
-  const prove = async (): Promise<Parity> => {
-    const extractor = await createExtractorOpener(workspace.store)(spec)
-    try {
-      return await checkParity({ extractor, features, featureSet, dataset, reader, signal })
-    } finally {
-      await extractor.close()
-    }
-  }
-  let proof: Promise<Parity> | undefined
-  return () => {
-    proof ??= prove()
-    return proof
-  }
 }
 
 /**
@@ -58,12 +37,10 @@ const createProof = (
 export const trainHeads = async (
   request: TrainHeadsRequest,
 ): Promise<{ readonly runs: readonly RunResult[]; readonly best: RunRecord }> => {
-  const { workspace, opened, views, blocks, heads, seed, signal, events } = request
+  const { workspace, opened, views, blocks, heads, seed, proveParity, signal, events } = request
   const [plain] = views
-  const [features] = blocks
-  if (plain === undefined || features === undefined) throw new RangeError('there is no view')
+  if (plain === undefined) throw new RangeError('there is no view')
   const data = joinTrainingData(opened.dataset, blocks, plain.spec.featureShape)
-  const proveParity = createProof(request, plain, features)
   const from = { base: request.base, dataset: opened.location }
   const runs: RunResult[] = []
   for (const [index, head] of heads.entries()) {

@@ -1,18 +1,20 @@
 // Owns proving a published run again: its features are computed anew and compared.
-
-import { openRegistered } from '../dataset/open-registered.js'
+import { openContent } from '../dataset/open-content.js'
 import { loadDataset } from '../dataset/save.js'
 import { HeadstartError } from '../errors.js'
 import { loadFeatureSet, loadFeatures } from '../features/feature-set.js'
 import { openModel } from '../model/open-model.js'
 import { checkParity } from '../model/parity.js'
 import type { Parity, RunRecord } from '../model/run-record.js'
+import type { OpenObjects } from '../store/object-source.js'
 import type { Store } from '../store/port.js'
 
 export interface VerifyRequest {
   readonly store: Store
+  /** Opens buckets for `s3://` sources: `workspace.objects`. */
+  readonly objects: OpenObjects
   readonly run: RunRecord
-  /** Where the content of the dataset lies; default: where it was when the run was trained. */
+  /** Where the content of the dataset lies, a path or an `s3://` address: `run.dataset.from`. */
   readonly content: string
   readonly samples: number
   readonly signal?: AbortSignal | undefined
@@ -21,8 +23,8 @@ export interface VerifyRequest {
 /**
  * Runs the parity gate on a published run.
  *
- * @throws PARITY_FAILED, FEATURES_CORRUPT, NOT_FOUND when the features are gone, INPUT_MISSING when
- *   the content is.
+ * @throws PARITY_FAILED, FEATURES_CORRUPT, NOT_FOUND when the features are gone,
+ *   DATASET_UNREACHABLE when the content is.
  */
 export const verifyRun = async (request: VerifyRequest): Promise<Parity> => {
   const { store, run, samples, signal } = request
@@ -32,7 +34,8 @@ export const verifyRun = async (request: VerifyRequest): Promise<Parity> => {
     throw new HeadstartError('NOT_FOUND', `the feature set ${id} of the run was removed`)
   const features = await loadFeatures(store, featureSet)
   const dataset = await loadDataset(store, run.dataset.datasetId)
-  const reader = await openRegistered(dataset, request.content)
+  const { objects, content: from } = request
+  const reader = await openContent({ store, objects, dataset, from })
   try {
     const model = await openModel(store, run)
     try {

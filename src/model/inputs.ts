@@ -2,7 +2,7 @@
 // What cannot be read is an answer, so that one bad path does not lose the others.
 import { opendir, readFile, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
-import { hasImageExtension } from '../dataset/folder.js'
+import { hasImageExtension } from '../dataset/class-folders.js'
 import { MAX_IMAGE_BYTES } from '../dataset/reader.js'
 import { rowBytesOf, rowKeyOf } from '../dataset/tensor.js'
 import { nameOfRow, openTensor } from '../dataset/tensor-rows.js'

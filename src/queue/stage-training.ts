@@ -3,6 +3,7 @@ import { openContent } from '../dataset/open-content.js'
 import { HeadstartError } from '../errors.js'
 import type { Events } from '../experiment/events.js'
 import { assertFeaturesFit, settleQuarantine, type ViewFeatures } from '../experiment/extraction.js'
+import { createProof } from '../experiment/parity-proof.js'
 import { trainHeads } from '../experiment/train-heads.js'
 import type { Workspace } from '../experiment/workspace.js'
 import { type FeatureBlock, loadFeatureSet, loadFeatures } from '../features/feature-set.js'
@@ -17,6 +18,8 @@ interface LoadedViews {
   readonly name: string
   readonly views: readonly ViewFeatures[]
   readonly blocks: readonly FeatureBlock[]
+  /** The proof is for the features as they were loaded: trainings that share them share it. */
+  readonly proof: ReturnType<typeof createProof>
 }
 
 /** Features that were loaded last stay: the next training is likely to want the same. */
@@ -42,7 +45,7 @@ const createFeatureKeeper = ({ store }: Workspace) => {
     assertFeaturesFit(specs, dataset.samples.length)
     const blocks: FeatureBlock[] = []
     for (const { featureSet } of views) blocks.push(await loadFeatures(store, featureSet))
-    last = { name, views, blocks }
+    last = { name, views, blocks, proof: createProof() }
     return { dataset, ...last }
   }
 }
@@ -56,7 +59,7 @@ export const createTrainingStage = (workspace: Workspace, onNotice: (message: st
   ): Promise<TrainingJobResult> => {
     const started = performance.now()
     const { store, objects } = workspace
-    const { dataset, views, blocks } = await loadViews(payload)
+    const { dataset, views, blocks, proof } = await loadViews(payload)
     const { heads, maxQuarantine, content } = payload
     const reader = await openContent({ store, objects, dataset, from: content })
     const opened = { dataset, reader, location: content }
@@ -76,7 +79,9 @@ export const createTrainingStage = (workspace: Workspace, onNotice: (message: st
     }
     try {
       const [plain] = views
-      if (plain !== undefined) settleQuarantine(plain.featureSet, { opened, maxQuarantine, events })
+      const [features] = blocks
+      if (plain === undefined || features === undefined) throw new RangeError('there is no view')
+      settleQuarantine(plain.featureSet, { opened, maxQuarantine, events })
       const { runs, best } = await trainHeads({
         workspace,
         opened,
@@ -86,6 +91,7 @@ export const createTrainingStage = (workspace: Workspace, onNotice: (message: st
         seed: payload.seed,
         name: payload.name,
         base: payload.base,
+        proveParity: () => proof({ store, opened, plain, features, signal }),
         signal,
         events,
       })

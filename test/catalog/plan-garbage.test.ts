@@ -28,6 +28,7 @@ const ALL_KEYS = [0, 1, 2, 3]
     `runs/${idOf('run', n)}/run.json`,
     `runs/${idOf('run', n)}/head/weights`,
     `doctor/${n}/race`,
+    `blobs/${idOf('sample', n)}`,
     ...[0, 1, 2, 3].map((shard) => shardOf(n, shard)),
   ])
   .sort()
@@ -76,13 +77,31 @@ const facts: fc.Arbitrary<GarbageFacts> = fc.record({
     })),
     { maxLength: 3 },
   ),
+  pushed: fc.array(
+    fc
+      .record({
+        dataset: number,
+        samples: numbers,
+        isComplete: fc.boolean(),
+        pushingAge: fc.option(age),
+        age,
+      })
+      .map((pushed) => ({
+        datasetId: idOf('dataset', pushed.dataset),
+        isComplete: pushed.isComplete,
+        pushingMs: pushed.pushingAge === null ? null : NOW - pushed.pushingAge,
+        modifiedMs: NOW - pushed.age,
+        keys: pushed.samples.map((n) => idOf('sample', n)),
+      })),
+    { maxLength: 3 },
+  ),
   // Extractor n needs base n; some do not say so.
   baseOfExtractor: fc
     .subarray([0, 1, 2, 3], { minLength: 2 })
     .map((known) => new Map(known.map((n) => [idOf('extractor', n), idOf('base', n)]))),
 })
 
-const NOTHING = { names: [], runs: [], featureSets: [], baseOfExtractor: new Map() }
+const NOTHING = { names: [], runs: [], featureSets: [], pushed: [], baseOfExtractor: new Map() }
 
 const keysOf = (units: GarbagePlan['garbage']): string[] =>
   units.flatMap(({ objects }) => objects.map(({ key }) => key))
@@ -123,6 +142,28 @@ describe('planGarbage', () => {
       ]
       for (const prefix of needed)
         expect(garbage.filter((key) => key.startsWith(prefix))).toEqual([])
+    })
+  })
+
+  it('takes an old blob exactly when no pushed dataset that stays, and no push, needs it', () => {
+    property((given, plan) => {
+      const kept = new Set([
+        ...given.names.filter(({ kind }) => kind === 'dataset').map(({ id }) => id),
+        ...given.runs.map(({ datasetId }) => datasetId),
+      ])
+      const isYoung = (modifiedMs: number): boolean => modifiedMs > NOW - GRACE
+      const needed = given.pushed
+        .filter(
+          ({ datasetId, isComplete, pushingMs, modifiedMs }) =>
+            (isComplete && (kept.has(datasetId) || isYoung(modifiedMs))) ||
+            (pushingMs !== null && isYoung(pushingMs)),
+        )
+        .flatMap(({ keys }) => keys.map((key) => `blobs/${key}`))
+      const old = given.objects
+        .filter(({ key, modifiedMs }) => key.startsWith('blobs/') && !isYoung(modifiedMs))
+        .map(({ key }) => key)
+      const taken = keysOf(plan.garbage).filter((key) => key.startsWith('blobs/'))
+      expect(taken.sort()).toEqual(old.filter((key) => !needed.includes(key)).sort())
     })
   })
 

@@ -75,6 +75,7 @@ export const nameDataset = async (
     split: undefined,
     folder,
     hashCacheDir: workspace.hashCacheDir,
+    objects: workspace.objects,
     name,
     replace: false,
   })

@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll } from 'vitest'
-import { type IndexRequest, indexDataset } from '../../src/dataset/index-dataset.js'
+import type { IndexRequest } from '../../src/dataset/build-dataset.js'
+import { indexDataset } from '../../src/dataset/index-dataset.js'
 import { datasetSpecSchema } from '../../src/dataset/spec.js'
 import type { Dataset, OpenDataset } from '../../src/dataset/types.js'
 import { HeadstartError } from '../../src/errors.js'
@@ -53,6 +54,9 @@ export const indexAt = async (
     spec: datasetSpecSchema.parse({ from, ...spec }),
     cacheDir: options.cacheDir ?? (await makeFolder()),
     baseDir: tmpdir(),
+    objects: async () => {
+      throw new Error('this test has no S3')
+    },
     ...options,
   })
 

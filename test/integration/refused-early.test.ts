@@ -30,6 +30,7 @@ const nameImages = async (): Promise<void> => {
     split: undefined,
     folder: cwd,
     hashCacheDir: workspace.hashCacheDir,
+    objects: workspace.objects,
     name: 'colours',
     replace: false,
   })

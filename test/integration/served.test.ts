@@ -13,6 +13,7 @@ import { sha256 } from '../../src/identity/hash.js'
 import { findRun } from '../../src/model/find-run.js'
 import { type Model, openModel, type Prediction } from '../../src/model/open-model.js'
 import { loadHead, type RunRecord } from '../../src/model/run-record.js'
+import { createObjectOpener } from '../../src/store/open.js'
 import type { Store } from '../../src/store/port.js'
 import { failureOf } from '../dataset/support.js'
 import { makeFolder } from '../support/folders.js'
@@ -25,6 +26,7 @@ const SAMPLES = 9 * PER_CLASS
 let cwd: string
 let input: ExperimentInput
 let store: Store
+const objects = createObjectOpener({}).open
 let run: RunRecord
 
 beforeAll(async () => {
@@ -91,7 +93,7 @@ describe('a published run', () => {
 
   it('verifies bit by bit, over every sample', async () => {
     const content = run.dataset.from
-    const parity = await verifyRun({ store, run, content, samples: SAMPLES })
+    const parity = await verifyRun({ store, objects, run, content, samples: SAMPLES })
     expect(parity).toMatchObject({ samples: SAMPLES, bitwise: true, maxAbsDiff: 0, tolerance: 0 })
   })
 })
@@ -127,7 +129,7 @@ describe('features that the serving path does not compute', () => {
   })
 
   it('fail verification of the run that was published before', async () => {
-    const request = { store, run, content: run.dataset.from, samples: SAMPLES }
+    const request = { store, objects, run, content: run.dataset.from, samples: SAMPLES }
     const failure = await failureOf(verifyRun(request))
     expect(failure.code).toBe('PARITY_FAILED')
   })

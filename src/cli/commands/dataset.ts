@@ -1,7 +1,8 @@
-// Owns `headstart dataset add`.
+// Owns `headstart dataset`: registering datasets, and pushing their content to the store.
 import type { Command } from 'commander'
 import { datasetSpecSchema } from '../../dataset/spec.js'
 import { type Dataset, SPLITS } from '../../dataset/types.js'
+import type { PushedDataset } from '../../experiment/push.js'
 import { parseWith } from '../../experiment/schema.js'
 import { type CommonOptions, runCommand } from '../context.js'
 import {
@@ -10,7 +11,7 @@ import {
   type DatasetOptions,
   datasetInput,
 } from '../options.js'
-import { table } from '../tables.js'
+import { bytes, table } from '../tables.js'
 
 const summarise = ({ datasetId, contentId, content, target, samples, notes }: Dataset) => ({
   datasetId,
@@ -36,14 +37,49 @@ const describe = (dataset: Dataset): string => {
   ])
 }
 
+const describePush = ({ datasetId, samples, uploaded, present, ...more }: PushedDataset): string =>
+  table([
+    ['dataset', datasetId],
+    ['samples', String(samples)],
+    ['uploaded', `${uploaded} (${bytes(more.bytes)})`],
+    ['already there', String(present)],
+    ...(more.tooLarge > 0 ? [['over 64 MiB, left out', String(more.tooLarge)]] : []),
+  ])
+
+const addPushCommand = (dataset: Command): void => {
+  addCommonOptions(
+    dataset
+      .command('push')
+      .description('upload the content of a dataset to the store, for other machines')
+      .argument('<dataset>', 'name, id, or the first 6 or more characters of an id'),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  headstart dataset push pets
+  headstart dataset push pets --json        what is there already is not uploaded again`,
+    )
+    .action((reference: string, options: CommonOptions) =>
+      runCommand(options, async ({ workspace, progress, signal }) => {
+        const { findPlaces } = await import('../../catalog/find-places.js')
+        const { pushDataset } = await import('../../experiment/push.js')
+        const { id: datasetId, places } = await findPlaces(workspace.store, reference)
+        const { events } = progress
+        const pushed = await pushDataset({ workspace, datasetId, from: places, signal, events })
+        return { json: pushed, text: describePush(pushed) }
+      }),
+    )
+}
+
 export const addDatasetCommand = (program: Command): void => {
-  const dataset = program.command('dataset').description('register datasets')
+  const dataset = program.command('dataset').description('register and push datasets')
   addCommonOptions(
     addDatasetOptions(
       dataset
         .command('add')
         .description('index a dataset and give it a name')
-        .argument('<from>', 'folder of class folders, .csv, .jsonl, .npy or .arrow')
+        .argument('<from>', 'folder of class folders, .csv, .jsonl, .npy, .arrow or s3://')
         .requiredOption('--name <name>', 'name of the dataset')
         .option('--replace', 'let the name point to this dataset even if it is in use'),
     ),
@@ -54,7 +90,8 @@ export const addDatasetCommand = (program: Command): void => {
 Examples:
   headstart dataset add ./images --name pets
   headstart dataset add prices.csv --name prices --target regression
-  headstart dataset add rows.npy --labels labels.csv --name sensors`,
+  headstart dataset add rows.npy --labels labels.csv --name sensors
+  headstart dataset add s3://photos/pets --name pets`,
     )
     .action(
       (
@@ -68,6 +105,7 @@ Examples:
             split: options.split,
             folder,
             hashCacheDir: workspace.hashCacheDir,
+            objects: workspace.objects,
             signal,
             onProgress: progress.events.onIndex,
             name: options.name,
@@ -78,4 +116,5 @@ Examples:
           return { json: summarise(opened.dataset), text: describe(opened.dataset) }
         }),
     )
+  addPushCommand(dataset)
 }

@@ -15,6 +15,7 @@ const LABELS: Readonly<Record<GarbageKind, string>> = {
   extractor: 'extractors without features',
   base: 'bases that nothing needs',
   dataset: 'datasets that nothing needs',
+  blob: 'pushed content that no dataset needs',
   run: 'runs that were never published',
   probe: 'leftovers of doctor',
 }

@@ -13,7 +13,7 @@ export const addVerifyCommand = (program: Command): void => {
       .description('compute features of a run again as they are served, and compare')
       .argument('<run>', 'run id, a unique beginning of it, or model name')
       .option('--samples <n>', `samples to compare (default ${PARITY_SAMPLES})`, parseCount)
-      .option('--content <path>', 'where the dataset lies now, if it was moved'),
+      .option('--content <path>', 'path or s3:// address of the dataset now, if it was moved'),
   )
     .addHelpText('after', '\nExample:\n  headstart verify pets-v1 --samples 200')
     .action((reference: string, options: CommonOptions & { samples?: number; content?: string }) =>
@@ -21,8 +21,8 @@ export const addVerifyCommand = (program: Command): void => {
         const { verifyRun } = await import('../../experiment/verify.js')
         const run = await findRun(workspace.store, reference)
         const { samples = PARITY_SAMPLES, content = run.dataset.from } = options
-        const { store } = workspace
-        const parity = await verifyRun({ store, run, content, samples, signal })
+        const { store, objects } = workspace
+        const parity = await verifyRun({ store, objects, run, content, samples, signal })
         const text = table([
           ['run', run.runId],
           ['samples', String(parity.samples)],
