@@ -16,6 +16,11 @@ const environmentSchema = z.object({
   HEADSTART_S3_CHECKSUMS: z.enum(['WHEN_REQUIRED', 'WHEN_SUPPORTED']).optional(),
   HEADSTART_CACHE_BYTES: z.coerce.number().int().positive().optional(),
   HEADSTART_QUEUE: z.string().min(1).optional(),
+  HEADSTART_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,512}$/, '16 to 512 printable characters without spaces')
+    .optional(),
+  HEADSTART_ALLOWED_SOURCES: z.string().optional(),
   HEADSTART_DEBUG: flag.optional(),
 })
 
@@ -30,6 +35,10 @@ export interface Config {
   readonly cacheBytes: number
   /** `redis://...`, or the folder of an embedded queue. Undefined: no queue unless a service runs. */
   readonly queueUrl: string | undefined
+  /** Bearer token of the service. Undefined: it listens on loopback only. */
+  readonly token: string | undefined
+  /** Hosts and `s3://bucket/prefix` that the service may read from for its callers. */
+  readonly allowedSources: readonly string[]
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -56,5 +65,10 @@ export const parseConfig = (environment: Environment): Config => {
     s3Checksums: parsed.HEADSTART_S3_CHECKSUMS,
     cacheBytes: parsed.HEADSTART_CACHE_BYTES ?? DEFAULT_CACHE_BYTES,
     queueUrl: parsed.HEADSTART_QUEUE,
+    token: parsed.HEADSTART_TOKEN,
+    allowedSources: (parsed.HEADSTART_ALLOWED_SOURCES ?? '')
+      .split(',')
+      .map((source) => source.trim())
+      .filter((source) => source !== ''),
   }
 }

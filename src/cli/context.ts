@@ -1,8 +1,8 @@
 // Owns what every command shares: the configuration, the workspace, where output goes, the signal.
-import { parseConfig } from '../config.js'
+import { type Config, parseConfig } from '../config.js'
 import type { Workspace } from '../experiment/workspace.js'
-import { openWorkspace } from '../experiment/workspace.js'
 import { listenForInterruption } from './interruption.js'
+import { openConfigured, storeUrlOf } from './open-workspace.js'
 import { writeOut } from './output.js'
 import { createProgress, type Progress } from './progress.js'
 
@@ -13,10 +13,15 @@ export interface CommonOptions {
 }
 
 export interface Context {
+  readonly config: Config
   readonly workspace: Workspace
+  /** The store that was asked for by --store or the environment. */
+  readonly storeUrl: string | undefined
   readonly progress: Progress
   /** Fires on the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal
+  /** What the first signal will say from now on. */
+  explainInterruption(message: string): void
   /** Relative paths on the command line start here. */
   readonly folder: string
   /** Writes one line for people as soon as it is known; nothing with --json. */
@@ -39,23 +44,18 @@ export const runCommand = async (
 ): Promise<void> => {
   const config = parseConfig(process.env)
   const folder = process.cwd()
-  const { signal, dispose } = listenForInterruption()
+  const { signal, explain, dispose } = listenForInterruption()
   const progress = createProgress()
-  const url = options.store ?? config.storeUrl
-  const workspace = await openWorkspace({
-    directory: folder,
-    cacheBytes: config.cacheBytes,
-    ...(url === undefined ? {} : { url }),
-    ...(config.s3Endpoint === undefined ? {} : { s3Endpoint: config.s3Endpoint }),
-    ...(config.s3Region === undefined ? {} : { s3Region: config.s3Region }),
-    ...(config.s3ForcePathStyle === undefined ? {} : { s3ForcePathStyle: config.s3ForcePathStyle }),
-    ...(config.s3Checksums === undefined ? {} : { s3Checksums: config.s3Checksums }),
-  })
+  const storeUrl = storeUrlOf(options, config)
+  const workspace = await openConfigured(config, folder, storeUrl)
   try {
     const print = async (line: string): Promise<void> => {
       if (!options.json) await writeOut(`${line}\n`)
     }
-    const { json, text, exitCode } = await command({ workspace, progress, signal, folder, print })
+    const { json, text, exitCode } = await command({
+      ...{ config, workspace, storeUrl, progress, signal, folder, print },
+      explainInterruption: explain,
+    })
     progress.stop()
     if (options.json) await writeOut(`${JSON.stringify(json, null, 2)}\n`)
     else if (text !== undefined) await print(text)

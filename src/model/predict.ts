@@ -40,7 +40,8 @@ export const labelOutputs = (
 const isReadable = (input: Input): input is { readonly name: string } & SampleContent =>
   'content' in input
 
-const predictBatch = async (
+/** One answer for each input, in order; inputs that cannot be read are answers too. */
+export const predictBatch = async (
   model: Model,
   batch: readonly Input[],
 ): Promise<readonly NamedPrediction[]> => {

@@ -159,7 +159,8 @@ export const createService = (backend: QueueBackend, workspace: Workspace): Serv
       asking(async () => {
         const found = await find(id)
         if (found === null) throw notFound(id)
-        if (found.state !== 'completed' && found.state !== 'failed')
+        const { state } = viewOf(found.job, found.state)
+        if (state === 'waiting' || state === 'active')
           throw new HeadstartError('IN_USE', `${id} has not ended: cancel it first`)
         await found.queue.remove(id)
       }),

@@ -1,15 +1,21 @@
-// Owns `headstart run`: the main job, and how its result looks.
+// Owns `headstart run`: the main job, in this process or through a service, and how its result looks.
 import type { Command } from 'commander'
 import { loadExperimentFile } from '../../experiment/load-file.js'
 import type { ExperimentResult } from '../../experiment/result.js'
 import { shortId } from '../../identity/hash.js'
-import { type CommonOptions, type Report, runCommand } from '../context.js'
+import { type CommonOptions, type Context, type Report, runCommand } from '../context.js'
+import { describeEnqueued } from '../job-text.js'
 import { describeHead, metricCells, metricHead } from '../metrics-text.js'
-import { addCommonOptions } from '../options.js'
+import { addCommonOptions, addDetachOption, type DetachOption } from '../options.js'
+import { openService, requireService, withService } from '../service/choose.js'
+import {
+  type ExperimentOrder,
+  enqueueExperiment,
+  runThroughService,
+} from '../service/experiment.js'
 import { seconds, table } from '../tables.js'
 
-/** What `run` and `train` print for people. */
-export const describeResult = (result: ExperimentResult): string => {
+const describeResult = (result: ExperimentResult): string => {
   const { featureSet, runs, parity, best } = result
   const rate =
     featureSet.computed === 0
@@ -41,30 +47,57 @@ export const describeResult = (result: ExperimentResult): string => {
   return `${summary}\n\n${table(rows, ['run', 'head', ...metricHead(first), ''])}`
 }
 
+const runHere = async (
+  { workspace, signal, progress: { events } }: Context,
+  order: ExperimentOrder,
+): Promise<ExperimentResult> => {
+  const { runExperiment } = await import('../../experiment/run.js')
+  return runExperiment({ workspace, ...order, signal, events })
+}
+
+/** What `run` and `train` do and print. */
+export const reportExperiment = async (
+  context: Context,
+  order: ExperimentOrder,
+  { detach = false }: DetachOption,
+): Promise<Report> => {
+  if (detach) {
+    const json = await withService(await requireService(context), (chosen) =>
+      enqueueExperiment(context, chosen, order),
+    )
+    return { json, text: describeEnqueued(json) }
+  }
+  const service = await openService(context)
+  const json = await (service === null
+    ? runHere(context, order)
+    : withService(service, (chosen) => runThroughService(context, chosen, order)))
+  return { json, text: describeResult(json) }
+}
+
 export const addRunCommand = (program: Command): void => {
-  addCommonOptions(
-    program
-      .command('run')
-      .description('extract what is missing, train, verify and publish')
-      .argument(
-        '<experiment.json>',
-        'experiment file; schemas/experiment.schema.json describes it',
-      ),
+  addDetachOption(
+    addCommonOptions(
+      program
+        .command('run')
+        .description('extract what is missing, train, verify and publish')
+        .argument(
+          '<experiment.json>',
+          'experiment file; schemas/experiment.schema.json describes it',
+        ),
+    ),
   )
     .addHelpText(
       'after',
       `
+While \`headstart up\` runs here, or with HEADSTART_QUEUE=redis://..., its workers do the work.
+
 Examples:
   headstart run experiment.json
-  headstart run experiment.json --json | jq .runs[0].metrics.validation.accuracy`,
+  headstart run experiment.json --json | jq .runs[0].metrics.validation.accuracy
+  headstart run experiment.json --detach`,
     )
-    .action(async (file: string, options: CommonOptions) => {
-      const { experiment, folder } = await loadExperimentFile(file)
-      await runCommand(options, async ({ workspace, signal, progress }): Promise<Report> => {
-        const { runExperiment } = await import('../../experiment/run.js')
-        const { events } = progress
-        const result = await runExperiment({ workspace, experiment, folder, signal, events })
-        return { json: result, text: describeResult(result) }
-      })
+    .action(async (file: string, options: CommonOptions & DetachOption) => {
+      const order = await loadExperimentFile(file)
+      await runCommand(options, (context) => reportExperiment(context, order, options))
     })
 }

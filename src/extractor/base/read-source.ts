@@ -55,15 +55,43 @@ const folderReader = async (from: string): Promise<{ read: ReadFile; name: strin
   return { read, name }
 }
 
+/** Whether a URL may be fetched; asked for every redirect, too. */
+export type AllowUrl = (url: URL) => boolean
+
 interface DownloadOptions {
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
+  /** Undefined: everything may be fetched. */
+  readonly allowUrl: AllowUrl | undefined
+}
+
+const MAX_REDIRECTS = 5
+
+/** Follows redirects by itself where each address has to be allowed. */
+const fetchAllowed = async (
+  from: URL,
+  signal: AbortSignal,
+  allowUrl: AllowUrl | undefined,
+): Promise<Response> => {
+  if (allowUrl === undefined) return fetch(from, { signal })
+  let url = from
+  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
+    if (!allowUrl(url))
+      throw new HeadstartError('SOURCE_NOT_ALLOWED', `nothing may be fetched from ${url.host}`)
+    const response = await fetch(url, { signal, redirect: 'manual' })
+    const location = response.headers.get('location')
+    if (response.status < 300 || response.status > 399 || location === null) return response
+    await response.body?.cancel()
+    if (!URL.canParse(location, url.href)) throw new Error('a redirect leads to no URL')
+    url = new URL(location, url)
+  }
+  throw new Error(`more than ${MAX_REDIRECTS} redirects`)
 }
 
 const download = async (
   url: URL,
   maxBytes: number,
-  { timeoutMs, signal }: DownloadOptions,
+  { timeoutMs, signal, allowUrl }: DownloadOptions,
 ): Promise<Uint8Array> => {
   assertNotAborted(signal)
   const failed = (what: string, cause?: unknown) => {
@@ -78,7 +106,7 @@ const download = async (
   const onAbort = (): void => abort.abort()
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
-    const response = await fetch(url, { signal: abort.signal })
+    const response = await fetchAllowed(url, abort.signal, allowUrl)
     if (!response.ok || response.body === null) throw failed(`HTTP status ${response.status}`)
     const chunks: Uint8Array[] = []
     let bytes = 0
@@ -135,18 +163,19 @@ const urlReader = (from: string, options: DownloadOptions): { read: ReadFile; na
  *
  * @param from a folder, the path of a model.json, or an http(s) URL of either.
  * @throws INPUT_MISSING, BASE_INVALID, BASE_WEIGHTS_INVALID, BASE_PATH_UNSAFE, BASE_TOO_LARGE,
- *   BASE_DOWNLOAD_FAILED; REQUEST_INVALID for a URL with credentials; INTERRUPTED.
+ *   BASE_DOWNLOAD_FAILED; REQUEST_INVALID for a URL with credentials; SOURCE_NOT_ALLOWED; INTERRUPTED.
  */
 export const readBaseSource = async (
   from: string,
   options: {
     readonly downloadTimeoutMs?: number
     readonly signal?: AbortSignal | undefined
+    readonly allowUrl?: AllowUrl | undefined
   } = {},
 ): Promise<BaseSource> => {
-  const { downloadTimeoutMs: timeoutMs = DOWNLOAD_TIMEOUT_MS, signal } = options
+  const { downloadTimeoutMs: timeoutMs = DOWNLOAD_TIMEOUT_MS, signal, allowUrl } = options
   const { read, name } = isUrl(from)
-    ? urlReader(from, { timeoutMs, signal })
+    ? urlReader(from, { timeoutMs, signal, allowUrl })
     : await folderReader(from)
   const modelJson = await read(name, MAX_MODEL_JSON_BYTES)
   const model = parseModelJson(modelJson)

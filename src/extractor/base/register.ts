@@ -11,7 +11,7 @@ import {
   baseRecordKey,
   loadBaseRecord,
 } from './load.js'
-import { readBaseSource } from './read-source.js'
+import { type AllowUrl, readBaseSource } from './read-source.js'
 
 /**
  * Registers the base at a folder, a model.json or an http(s) URL. Registering it again is free.
@@ -22,9 +22,10 @@ import { readBaseSource } from './read-source.js'
 export const registerBase = async (
   store: Store,
   from: string,
-  signal?: AbortSignal,
+  options: { readonly signal?: AbortSignal | undefined; readonly allowUrl?: AllowUrl } = {},
 ): Promise<BaseRecord> => {
-  const { model, files } = await readBaseSource(from, { signal })
+  const { signal } = options
+  const { model, files } = await readBaseSource(from, options)
   const base = assembleBase(model, files)
   const existing = await loadBaseRecord(store, base.baseId)
   if (existing !== null) return existing

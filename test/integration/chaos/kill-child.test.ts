@@ -1,0 +1,38 @@
+// kill -9 of the engine's process at ten points of a run; its worker starts another.
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { signalTo, type WorkerProcess } from '../../support/cluster.js'
+import { until } from '../../support/folders.js'
+import { type RedisServer, startRedis } from '../../support/redis.js'
+import { type Inputs, type Left, makeInputs, undisturbed } from './outcome.js'
+import { POINTS } from './points.js'
+import { finishRun, RECOVERY_MS, RUN_TIMEOUT_MS, startRun } from './run.js'
+
+let redis: RedisServer
+let inputs: Inputs
+let expected: Promise<Left>
+beforeAll(async () => {
+  redis = await startRedis()
+  inputs = await makeInputs()
+  expected = undisturbed(inputs)
+})
+afterAll(() => redis.stop())
+
+const childrenOf = (workers: readonly WorkerProcess[]): readonly number[] =>
+  workers.flatMap((worker) => worker.children())
+
+const CASES = POINTS.map((point, index) => ({ ...point, index }))
+
+describe.concurrent('kill -9 of the engine processes', { timeout: RUN_TIMEOUT_MS }, () => {
+  it.for(CASES)('$name', async (point, { annotate, expect }) => {
+    const run = await startRun(inputs, { queue: `${redis.url}/${point.index}` }, point)
+    // At the first points there is none yet.
+    await until(async () => childrenOf(run.workers).length > 0)
+    const killed = childrenOf(run.workers)
+    for (const child of killed) signalTo(child, 'SIGKILL')
+    const started = performance.now()
+    await finishRun(run, point, expected)
+    const tookMs = performance.now() - started
+    expect(tookMs).toBeLessThan(RECOVERY_MS)
+    await annotate(`${killed.length} killed, the run ended ${Math.round(tookMs)} ms later`)
+  })
+})

@@ -1,0 +1,95 @@
+// Waiting for points of a run: ten of them, from before the first shard to the last epochs.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Job, Queue } from 'bullmq'
+import { shardQueueName } from '../../../src/queue/jobs.js'
+import type { JobProgress, JobView, TrainingHandle } from '../../../src/queue/types.js'
+import type { Cluster } from '../../support/cluster.js'
+
+/** A pass of the coordinator is shorter than this only where there is nothing to do. */
+const POLL_MS = 15
+
+/** Looks at a job until it is as wanted, or has ended. */
+export const untilJob = async (
+  { service }: Cluster,
+  id: string,
+  holds: (job: JobView) => boolean,
+): Promise<JobView> => {
+  for (;;) {
+    const job = await service.getJob(id)
+    if (job !== null && (holds(job) || job.finishedAt !== null)) return job
+    await sleep(POLL_MS)
+  }
+}
+
+type Reached = (progress: JobProgress | null) => boolean
+
+export interface Point {
+  readonly name: string
+  readonly phase: 'extraction' | 'training'
+  readonly reached: Reached
+}
+
+const share = (part: number): Point => ({
+  name: `when ${Math.round(part * 100)} % are computed`,
+  phase: 'extraction',
+  reached: (progress) =>
+    progress?.kind === 'extraction' && progress.done >= part * progress.total,
+})
+
+const epoch = (least: number): Point => ({
+  name: `after epoch ${least} of the training`,
+  phase: 'training',
+  reached: (progress) => progress?.kind === 'training' && progress.epoch >= least,
+})
+
+export const POINTS: readonly Point[] = [
+  { name: 'at the start', phase: 'extraction', reached: () => true },
+  {
+    name: 'before the first shard',
+    phase: 'extraction',
+    reached: (progress) => progress?.kind === 'extraction',
+  },
+  share(0.01),
+  share(0.2),
+  share(0.4),
+  share(0.6),
+  share(0.8),
+  {
+    name: 'when all shards are there',
+    phase: 'extraction',
+    reached: (progress) => progress?.kind === 'extraction' && progress.phase === 'certifying',
+  },
+  epoch(1),
+  epoch(3),
+]
+
+/** Waits for a point of a run. */
+export const untilPoint = async (
+  cluster: Cluster,
+  run: TrainingHandle,
+  { phase, reached }: Point,
+): Promise<void> => {
+  const [id = ''] = phase === 'training' ? run.ids : run.extraction.ids
+  await untilJob(cluster, id, ({ progress }) => reached(progress))
+}
+
+export const shardsOf = ({ backend }: Cluster): Queue => backend.queue(shardQueueName('wasm'))
+
+/** Jobs that somebody works on now, and since when. */
+export const activeIn = async (queue: Queue): Promise<ReadonlyMap<string, number>> =>
+  new Map((await queue.getJobs(['active'])).map((job) => [job.id ?? '', job.processedOn ?? 0]))
+
+/** @returns milliseconds until each of these jobs was taken up again, or ended. */
+export const untilTakenUp = async (
+  queue: Queue,
+  held: ReadonlyMap<string, number>,
+): Promise<number> => {
+  const started = performance.now()
+  for (const [id, since] of held)
+    for (;;) {
+      const job = (await queue.getJob(id)) as Job | undefined
+      if (job === undefined || job.finishedOn || (job.processedOn ?? 0) > since) break
+      await sleep(POLL_MS)
+    }
+  return performance.now() - started
+}
