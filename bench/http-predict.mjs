@@ -1,6 +1,6 @@
 // Measures predict over HTTP: a fixed rate of multipart requests with one real 64-pixel image each, to a
 // server process with a small model, after a warm-up. Prints latency, errors and the server's memory.
-// Run: node bench/http-predict.mjs [--rate 200] [--seconds 60] [--warm-up 20] [--connections 20]
+// Run: node bench/http-predict.mjs [--rate 200] [--seconds 60] [--warm-up 60] [--connections 20]
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
@@ -59,7 +59,7 @@ const figuresOf = async (url) => {
 const drive = (url, requests, { rate, seconds, connections }) =>
   autocannon({ url, requests, connections, duration: seconds, overallRate: rate })
 
-const options = parseOptions({ rate: '200', seconds: '60', 'warm-up': '20', connections: '20' })
+const options = parseOptions({ rate: '200', seconds: '60', 'warm-up': '60', connections: '20' })
 const rate = wholeNumber('rate', options.rate)
 const seconds = wholeNumber('seconds', options.seconds)
 const connections = wholeNumber('connections', options.connections)

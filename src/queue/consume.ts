@@ -6,6 +6,7 @@ import { fromFailedReason, toJobFailure } from './failure.js'
 import { createFence, type Fence } from './fence.js'
 import { type JobKind, PAYLOAD_SCHEMAS, PAYLOAD_VERSION, type PayloadOf } from './jobs.js'
 import type { QueueBackend } from './port.js'
+import { isQueueFault } from './queue-fault.js'
 import type { JobProgress, JobResult } from './types.js'
 
 export const LOCK_DURATION_MS = 30_000
@@ -17,6 +18,8 @@ const MAX_STALLED_COUNT = 20
 const WATCH_INTERVAL_MS = 1000
 /** A payload of a newer version is left for newer workers, and looked at again after this. */
 const NEWER_PAYLOAD_DELAY_MS = 30_000
+/** A handler that could not ask the queue tries again after this: it may be back. */
+const QUEUE_AWAY_DELAY_MS = 1000
 const CLOSE_TIMEOUT_MS = 10_000
 
 export interface ActiveJob<Kind extends JobKind> {
@@ -86,10 +89,14 @@ interface End {
 const isGivenBack = ({ error, ending }: End): boolean =>
   ending === 'closing' && isHeadstartError(error, 'INTERRUPTED')
 
+/** When a handler wants to be called again; null: it has ended. */
+const againAfterMs = ({ error }: End): number | null => {
+  if (error instanceof LookAgain) return error.delayMs
+  return isQueueFault(error) ? QUEUE_AWAY_DELAY_MS : null
+}
+
 /** @throws what the job is to fail with. */
 const settle = ({ result, error, ending }: End): JobResult => {
-  if (ending === 'fenced')
-    throw new HeadstartError('INTERRUPTED', 'the lock was lost: another worker has the job')
   if (ending === 'cancelled' && isHeadstartError(error, 'INTERRUPTED')) throw cancelled()
   if (error !== null) throw error
   return result as JobResult
@@ -179,16 +186,23 @@ export const consume = <Kind extends JobKind>(
       onNotice(`${job.id} was enqueued by a newer release: left for a newer worker`)
       return later(NEWER_PAYLOAD_DELAY_MS)
     }
+    /** Whoever has the job by now keeps it; where nobody has, the next worker takes it at once. */
+    const leave = async (): Promise<never> => {
+      await job.moveToWait(token).catch(() => undefined)
+      throw new WaitingError()
+    }
     try {
       const payload = parsePayload(handler.kind, job.data)
       if (payload.cancelled) throw cancelled()
       const end = await runWatched(job, payload)
-      if (end.error instanceof LookAgain && end.ending !== 'fenced')
-        return await later(end.error.delayMs)
-      if (isGivenBack(end)) {
-        await job.moveToWait(token)
-        throw new WaitingError()
+      if (end.ending === 'fenced') {
+        // No failure of the job: its result, if there is one, is found in the store.
+        onNotice(`${job.id}: the lock was lost, the job is left to others`)
+        return await leave()
       }
+      const delayMs = againAfterMs(end)
+      if (delayMs !== null) return await later(delayMs)
+      if (isGivenBack(end)) return await leave()
       return settle(end)
     } catch (error) {
       if (error instanceof DelayedError || error instanceof WaitingError) throw error

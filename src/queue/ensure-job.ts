@@ -4,6 +4,7 @@ import type { Job, Queue } from 'bullmq'
 import { isHeadstartError } from '../errors.js'
 import { fromFailedReason } from './failure.js'
 import { JOB_OPTIONS, type JobKind, type PayloadOf } from './jobs.js'
+import { readJob } from './read-job.js'
 
 export type Existing = 'none' | 'unfinished' | 'cancelling' | 'completed' | 'failed'
 
@@ -14,9 +15,9 @@ export const lookAt = async (
   queue: Queue,
   id: string,
 ): Promise<{ readonly existing: Existing; readonly job: Job | null }> => {
-  const job = ((await queue.getJob(id)) as Job | undefined) ?? null
-  if (job === null) return { existing: 'none', job }
-  const state = await queue.getJobState(id)
+  const seen = await readJob(queue, id)
+  if (seen === null) return { existing: 'none', job: null }
+  const { job, state } = seen
   if (UNFINISHED.has(state))
     return {
       existing: (job.data as { cancelled?: boolean }).cancelled ? 'cancelling' : 'unfinished',

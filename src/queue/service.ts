@@ -12,6 +12,8 @@ import { createHandle } from './handle.js'
 import { viewOf } from './job-view.js'
 import { JOB_KINDS, kindOfJobId, queueNamesOf } from './jobs.js'
 import type { QueueBackend } from './port.js'
+import { isQueueFault } from './queue-fault.js'
+import { readJob } from './read-job.js'
 import { createSingleFlight } from './single-flight.js'
 import type {
   ExtractionHandle,
@@ -26,13 +28,6 @@ import type {
 const PING_TIMEOUT_MS = 3000
 const DEFAULT_LIMIT = 100
 const LISTED = ['active', 'waiting', 'prioritized', 'delayed', 'completed', 'failed'] as const
-
-const isQueueFault = (error: unknown): boolean =>
-  error instanceof Error &&
-  (/Connection is closed|max retries per request|enableOfflineQueue|Stream isn't writeable/i.test(
-    error.message,
-  ) ||
-    ('code' in error && /^E(CONN|PIPE|HOST|NET|TIMEDOUT)/.test(String(error.code))))
 
 /** What the queue's library throws while the queue is away, in the catalogue's words. */
 const asking = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -57,8 +52,8 @@ export const createService = (backend: QueueBackend, workspace: Workspace): Serv
     if (kind === null) return null
     for (const name of queueNamesOf(kind)) {
       const queue = backend.queue(name)
-      const job = await queue.getJob(id)
-      if (job) return { queue, job, state: await queue.getJobState(id) }
+      const seen = await readJob(queue, id)
+      if (seen !== null) return { queue, ...seen }
     }
     return null
   }

@@ -25,7 +25,7 @@ interface Context {
 
 /** Asks for the features of one view. @throws the failure of their extraction. */
 const pursue = async (
-  { backend }: Context,
+  { backend, workspace }: Context,
   job: ActiveJob<'training'>,
   extractorId: Sha256,
   featureSetId: Sha256,
@@ -37,7 +37,11 @@ const pursue = async (
   const payload: ExtractionPayload = { version: PAYLOAD_VERSION, extractorId, datasetId, content }
   const { existing, job: extraction } = await lookAt(queue, id)
   if (existing === 'none') return addJob(queue, 'extraction', id, payload)
-  if (existing === 'completed') return replaceJob(queue, 'extraction', id, payload)
+  if (existing === 'completed') {
+    // It may have ended between the look at the store and the look at the queue.
+    if ((await loadFeatureSet(workspace.store, featureSetId)) !== null) return
+    return replaceJob(queue, 'extraction', id, payload)
+  }
   if (existing !== 'failed' || extraction === null) return
   // Tried again once for this request, unless it was this request that saw it fail.
   const isOurs = (extraction.finishedOn ?? 0) >= Date.now() - job.ageMs

@@ -1,6 +1,5 @@
 // Jobs over HTTP, on a real Redis with real workers: one job for equal requests, progress as it comes,
 // and the same service for the command line.
-import { request } from 'node:http'
 import { join } from 'node:path'
 import { EventSourceParserStream } from 'eventsource-parser/stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -192,20 +191,6 @@ describe('streams of events', () => {
       expect(text.match(/^: still here$/gm)?.length).toBeGreaterThan(1)
       expect(text.match(/^event: progress$/gm)).toHaveLength(1)
     }
-  })
-
-  it('let a reader go that takes nothing', async () => {
-    const own = await serve(place.workspace, { service, limits: { heartbeatMs: 1 } })
-    const { port } = own
-    const path = `/v1/jobs/${await waitingJob()}/events`
-    const stuck = request({ host: '127.0.0.1', port, path, agent: false })
-    stuck.on('error', () => {})
-    stuck.once('response', (response) => response.pause()).end()
-    const count = async () =>
-      /^headstart_event_streams (\d+)$/m.exec(await (await own.fetch('/metrics')).text())?.[1]
-    await until(async () => (await count()) === '1')
-    stuck.destroy()
-    await until(async () => (await count()) === '0')
   })
 })
 

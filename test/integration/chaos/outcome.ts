@@ -91,6 +91,14 @@ const assertPart = async (store: Store, key: string, set: LoadedSet): Promise<vo
   })
 }
 
+/** Every sample that has a row in any object. Reading checks the hash of each. */
+export const samplesIn = async (store: Store): Promise<ReadonlySet<string>> => {
+  const samples = new Set<string>()
+  for (const key of await keysBelow(store, 'features/'))
+    for (const sample of decodeShard(await read(store, key)).keys) samples.add(sample)
+  return samples
+}
+
 const setIdsIn = async (store: Store): Promise<readonly string[]> =>
   (await keysBelow(store, 'feature-sets/')).map((key) => key.split(/[/.]/)[1] ?? '')
 

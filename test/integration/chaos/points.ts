@@ -1,12 +1,18 @@
 // Waiting for points of a run: ten of them, from before the first shard to the last epochs.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Job, Queue } from 'bullmq'
-import { shardQueueName } from '../../../src/queue/jobs.js'
-import type { JobProgress, JobView, TrainingHandle } from '../../../src/queue/types.js'
+import { isHeadstartError } from '../../../src/errors.js'
+import { queueNamesOf, shardQueueName } from '../../../src/queue/jobs.js'
+import type { JobHandle, JobProgress, JobResult, JobView } from '../../../src/queue/types.js'
 import type { Cluster } from '../../support/cluster.js'
 
 /** A pass of the coordinator is shorter than this only where there is nothing to do. */
 const POLL_MS = 15
+
+const nullWhileAway = (error: unknown): null => {
+  if (isHeadstartError(error, 'QUEUE_UNAVAILABLE')) return null
+  throw error
+}
 
 /** Looks at a job until it is as wanted, or has ended. */
 export const untilJob = async (
@@ -15,7 +21,7 @@ export const untilJob = async (
   holds: (job: JobView) => boolean,
 ): Promise<JobView> => {
   for (;;) {
-    const job = await service.getJob(id)
+    const job = await service.getJob(id).catch(nullWhileAway)
     if (job !== null && (holds(job) || job.finishedAt !== null)) return job
     await sleep(POLL_MS)
   }
@@ -29,11 +35,10 @@ export interface Point {
   readonly reached: Reached
 }
 
-const share = (part: number): Point => ({
+export const share = (part: number): Point => ({
   name: `when ${Math.round(part * 100)} % are computed`,
   phase: 'extraction',
-  reached: (progress) =>
-    progress?.kind === 'extraction' && progress.done >= part * progress.total,
+  reached: (progress) => progress?.kind === 'extraction' && progress.done >= part * progress.total,
 })
 
 const epoch = (least: number): Point => ({
@@ -66,18 +71,30 @@ export const POINTS: readonly Point[] = [
 /** Waits for a point of a run. */
 export const untilPoint = async (
   cluster: Cluster,
-  run: TrainingHandle,
-  { phase, reached }: Point,
+  { ids: [id = ''] }: JobHandle<JobResult>,
+  { reached }: Point,
 ): Promise<void> => {
-  const [id = ''] = phase === 'training' ? run.ids : run.extraction.ids
   await untilJob(cluster, id, ({ progress }) => reached(progress))
 }
 
-export const shardsOf = ({ backend }: Cluster): Queue => backend.queue(shardQueueName('wasm'))
+/** Where the jobs are that processes of their own work on. */
+export const queueOf = ({ backend }: Cluster, { phase }: Point): Queue => {
+  const [training = ''] = queueNamesOf('training')
+  return backend.queue(phase === 'training' ? training : shardQueueName('wasm'))
+}
 
 /** Jobs that somebody works on now, and since when. */
 export const activeIn = async (queue: Queue): Promise<ReadonlyMap<string, number>> =>
   new Map((await queue.getJobs(['active'])).map((job) => [job.id ?? '', job.processedOn ?? 0]))
+
+/** Waits until somebody works on a job of this queue. */
+export const untilActive = async (queue: Queue): Promise<ReadonlyMap<string, number>> => {
+  for (;;) {
+    const active = await activeIn(queue)
+    if (active.size > 0) return active
+    await sleep(POLL_MS)
+  }
+}
 
 /** @returns milliseconds until each of these jobs was taken up again, or ended. */
 export const untilTakenUp = async (
@@ -92,4 +109,16 @@ export const untilTakenUp = async (
       await sleep(POLL_MS)
     }
   return performance.now() - started
+}
+
+/** @returns milliseconds until the next job of this queue was taken up, or none is left. */
+export const untilNext = async (queue: Queue): Promise<number> => {
+  const now = Date.now()
+  const started = performance.now()
+  for (;;) {
+    const all = await queue.getJobs(['active', 'waiting', 'delayed', 'completed'])
+    const isNext = all.some((job) => (job?.processedOn ?? 0) > now)
+    if (isNext || all.every((job) => job?.finishedOn)) return performance.now() - started
+    await sleep(POLL_MS)
+  }
 }
