@@ -67,6 +67,10 @@ const readForm = async (...given: Parameters<typeof collectFiles>): Promise<Uplo
   try {
     return await collectFiles(...given)
   } catch (error) {
+    // What still comes is let run out: a stalled body would block the next request of the connection.
+    const [{ raw }] = given
+    raw.unpipe()
+    raw.resume()
     // Those that the form parser throws on purpose have a status.
     if (error instanceof HeadstartError || hasStatus(error)) throw error
     throw new HeadstartError('REQUEST_INVALID', 'the form is broken', { cause: error })

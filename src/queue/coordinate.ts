@@ -4,15 +4,14 @@
 import { openContent } from '../dataset/open-content.js'
 import { isHeadstartError, messageOf } from '../errors.js'
 import { type Certified, certifyExisting, findComplete } from '../extract/certify.js'
-import { featureSetOf, planExtraction } from '../extract/plan.js'
+import { featureSetOf } from '../extract/plan.js'
 import { listShards } from '../extract/reuse.js'
 import type { PlannedShard } from '../extract/shards.js'
 import { type FeatureSet, saveFeatureSet } from '../features/feature-set.js'
 import { featureSetIdOf } from '../identity/ids.js'
 import { type ActiveJob, type Handler, LookAgain } from './consume.js'
-import { createDatasetCache } from './dataset-cache.js'
 import { extractionPayloadSchema, queueNamesOf, shardJobId, shardQueueName } from './jobs.js'
-import { loadExtractorSpec } from './load-extractor.js'
+import { createPlanCache, type LoadPlan } from './plan-cache.js'
 import { type Context, type Extraction, type Pass, pursueShard } from './pursue-shard.js'
 import { type ExtractionJobResult, extractionProgressSchema, shardResultSchema } from './types.js'
 
@@ -26,8 +25,8 @@ const UNAVAILABLE_DELAY_MS = 5000
 /** Plans of other extractions of the same extractor that are under way. */
 const findRivalPlans = async (
   { backend }: Context,
-  { job, spec }: Extraction,
-  load: ReturnType<typeof createDatasetCache>,
+  { job }: Extraction,
+  load: LoadPlan,
 ): Promise<readonly (readonly PlannedShard[])[]> => {
   const [queueName = ''] = queueNamesOf('extraction')
   const jobs = await backend.queue(queueName).getJobs(['waiting', 'active', 'delayed'])
@@ -38,14 +37,8 @@ const findRivalPlans = async (
     const { extractorId, datasetId } = parsed.data
     if (extractorId !== job.payload.extractorId) continue
     // A dataset that cannot be read stops its own extraction, not this one.
-    const dataset = await load(datasetId).catch(() => null)
-    if (dataset === null) continue
-    plans.push(
-      planExtraction(
-        spec,
-        dataset.samples.map(({ key }) => key),
-      ),
-    )
+    const plan = await load(extractorId, datasetId).catch(() => null)
+    if (plan !== null) plans.push(plan.planned)
   }
   return plans
 }
@@ -90,24 +83,11 @@ const waitingFor = async (
 }
 
 /** Everything there is to know before the queue is looked at. */
-const open = async (
-  { workspace }: Context,
-  job: ActiveJob<'extraction'>,
-  load: ReturnType<typeof createDatasetCache>,
-): Promise<Extraction> => {
-  const spec = await loadExtractorSpec(workspace.store, job.payload.extractorId)
-  const dataset = await load(job.payload.datasetId)
+const open = async (job: ActiveJob<'extraction'>, load: LoadPlan): Promise<Extraction> => {
+  const { extractorId, datasetId } = job.payload
   const reported = extractionProgressSchema.safeParse(job.progress)
-  return {
-    job,
-    spec,
-    dataset,
-    planned: planExtraction(
-      spec,
-      dataset.samples.map(({ key }) => key),
-    ),
-    before: reported.success ? reported.data : null,
-  }
+  const before = reported.success ? reported.data : null
+  return { job, before, ...(await load(extractorId, datasetId)) }
 }
 
 const resultOf = (
@@ -144,7 +124,7 @@ const lookFirst = async (
 const pursueMissing = async (
   context: Context,
   extraction: Extraction,
-  load: ReturnType<typeof createDatasetCache>,
+  load: LoadPlan,
 ): Promise<Pass> => {
   const { job, planned } = extraction
   const stored = await listShards(context.workspace.store, job.payload.extractorId)
@@ -169,9 +149,9 @@ const pursueMissing = async (
 const passOnce = async (
   context: Context,
   job: ActiveJob<'extraction'>,
-  load: ReturnType<typeof createDatasetCache>,
+  load: LoadPlan,
 ): Promise<ExtractionJobResult> => {
-  const extraction = await open(context, job, load)
+  const extraction = await open(job, load)
   const { planned, dataset, before } = extraction
   if (before === null) {
     const complete = await lookFirst(context, extraction)
@@ -206,7 +186,7 @@ const MAY_COME_BACK = ['STORE_UNAVAILABLE', 'QUEUE_UNAVAILABLE'] as const
 
 /** @returns the handler of extraction jobs. */
 export const createCoordinator = (context: Context): Handler<'extraction'> => {
-  const load = createDatasetCache(context.workspace.store)
+  const load = createPlanCache(context.workspace.store)
   const [queueName = ''] = queueNamesOf('extraction')
   return {
     kind: 'extraction',

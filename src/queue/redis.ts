@@ -73,6 +73,8 @@ export const openRedis = async (text: string): Promise<QueueBackend> => {
     const created = new Queue(name, { connection: producer })
     created.on('error', () => undefined)
     queues.set(name, created)
+    // One that was made while Redis is away stays broken: the next caller gets another.
+    created.waitUntilReady().catch(() => queues.delete(name))
     return created
   }
 

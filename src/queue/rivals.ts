@@ -13,23 +13,32 @@ const sharesSample = (one: PlannedShard, other: PlannedShard): boolean => {
   return other.keys.some((key) => keys.has(key))
 }
 
+/** Index of the first shard of a plan that ends at or after a key. */
+const firstEndingAt = (plan: readonly PlannedShard[], key: string): number => {
+  let [low, high] = [0, plan.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((plan[middle]?.keys.at(-1) ?? '') < key) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
 /**
  * Shards of another plan that hold samples of this shard and are not this shard itself.
  *
- * @param plan in key order, as planExtraction gives it.
+ * @param plan in key order, as planExtraction gives it: its ranges do not overlap.
  */
 export const rivalsOf = (
   shard: PlannedShard,
   plan: readonly PlannedShard[],
 ): readonly PlannedShard[] => {
   const [first, last] = rangeOf(shard)
-  return plan.filter((other) => {
-    const [otherFirst, otherLast] = rangeOf(other)
-    return (
-      other.storeKey !== shard.storeKey &&
-      otherFirst <= last &&
-      otherLast >= first &&
-      sharesSample(shard, other)
-    )
-  })
+  const rivals: PlannedShard[] = []
+  for (let index = firstEndingAt(plan, first); index < plan.length; index += 1) {
+    const other = plan[index] as PlannedShard
+    if (rangeOf(other)[0] > last) break
+    if (other.storeKey !== shard.storeKey && sharesSample(shard, other)) rivals.push(other)
+  }
+  return rivals
 }

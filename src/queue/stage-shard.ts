@@ -1,9 +1,8 @@
 // Owns the shard task: one shard of an extraction, or a range of its samples.
 import { openContent } from '../dataset/open-content.js'
-import type { SampleReader } from '../dataset/types.js'
+import type { Dataset, SampleReader } from '../dataset/types.js'
 import { HeadstartError } from '../errors.js'
 import type { Workspace } from '../experiment/workspace.js'
-import { planExtraction } from '../extract/plan.js'
 import type { StoredShard } from '../extract/reuse.js'
 import { extractShard } from '../extract/shards.js'
 import { type LoadedBase, loadBase } from '../extractor/base/load.js'
@@ -11,9 +10,8 @@ import { type Extractor, openExtractor } from '../extractor/extractor.js'
 import type { ExtractorSpec } from '../extractor/spec.js'
 import { parseShardStoreKey } from '../features/shard-name.js'
 import type { Sha256 } from '../identity/hash.js'
-import { createDatasetCache } from './dataset-cache.js'
 import type { ShardPayload } from './jobs.js'
-import { loadExtractorSpec } from './load-extractor.js'
+import { createPlanCache, type Plan } from './plan-cache.js'
 import type { ShardTask } from './stage-protocol.js'
 import type { ShardJobProgress, ShardJobResult } from './types.js'
 
@@ -48,17 +46,15 @@ const createEngineKeeper = (workspace: Workspace) => {
 /** The content that was read last stays open. */
 const createContentKeeper = (workspace: Workspace) => {
   const { store, objects } = workspace
-  const load = createDatasetCache(store)
   let last: { readonly name: string; readonly reader: SampleReader } | undefined
-  return async ({ datasetId, content }: ShardPayload) => {
-    const dataset = await load(datasetId)
+  return async ({ datasetId, content }: ShardPayload, dataset: Dataset): Promise<SampleReader> => {
     const name = `${datasetId} ${content}`
     if (last?.name !== name) {
       await last?.reader.close()
       last = undefined
       last = { name, reader: await openContent({ store, objects, dataset, from: content }) }
     }
-    return { dataset, reader: last.reader }
+    return last.reader
   }
 }
 
@@ -69,12 +65,8 @@ const storedShards = (keys: readonly string[]): StoredShard[] =>
   })
 
 /** Sample keys of a shard, found again by planning the dataset as the coordinator did. */
-const keysOfShard = (
-  spec: ExtractorSpec,
-  keys: readonly Sha256[],
-  storeKey: string,
-): readonly Sha256[] => {
-  const shard = planExtraction(spec, keys).find((planned) => planned.storeKey === storeKey)
+const keysOfShard = ({ planned }: Plan, storeKey: string): readonly Sha256[] => {
+  const shard = planned.find((one) => one.storeKey === storeKey)
   if (shard === undefined)
     throw new HeadstartError('FEATURES_MISMATCH', `the dataset has no shard ${storeKey}`)
   return shard.keys
@@ -84,15 +76,16 @@ const keysOfShard = (
 export const createShardStage = (workspace: Workspace, onNotice: (message: string) => void) => {
   const engines = createEngineKeeper(workspace)
   const open = createContentKeeper(workspace)
+  const load = createPlanCache(workspace.store)
   return async (
     { payload, isRetry, only }: ShardTask,
     { signal, onProgress }: StageContext<ShardJobProgress>,
   ): Promise<ShardJobResult> => {
     const started = performance.now()
-    const spec = await loadExtractorSpec(workspace.store, payload.extractorId)
-    const { dataset, reader } = await open(payload)
-    const allKeys = dataset.samples.map(({ key }) => key)
-    const shardKeys = keysOfShard(spec, allKeys, payload.storeKey)
+    const plan = await load(payload.extractorId, payload.datasetId)
+    const { spec } = plan
+    const shardKeys = keysOfShard(plan, payload.storeKey)
+    const reader = await open(payload, plan.dataset)
     const keys = only === null ? shardKeys : shardKeys.slice(only.from, only.to)
     try {
       const { shard, computed } = await extractShard(

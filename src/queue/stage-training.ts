@@ -1,5 +1,6 @@
 // Owns the training task: the heads of one request on features that are there.
 import { openContent } from '../dataset/open-content.js'
+import { loadDataset } from '../dataset/save.js'
 import { HeadstartError } from '../errors.js'
 import type { Events } from '../experiment/events.js'
 import { assertFeaturesFit, settleQuarantine, type ViewFeatures } from '../experiment/extraction.js'
@@ -8,7 +9,7 @@ import { trainHeads } from '../experiment/train-heads.js'
 import type { Workspace } from '../experiment/workspace.js'
 import { type FeatureBlock, loadFeatureSet, loadFeatures } from '../features/feature-set.js'
 import { featureSetIdOf } from '../identity/ids.js'
-import { createDatasetCache } from './dataset-cache.js'
+import { keepLast } from './keep-last.js'
 import { loadExtractorSpec } from './load-extractor.js'
 import type { TrainingTask } from './stage-protocol.js'
 import type { StageContext } from './stage-shard.js'
@@ -24,10 +25,10 @@ interface LoadedViews {
 
 /** Features that were loaded last stay: the next training is likely to want the same. */
 const createFeatureKeeper = ({ store }: Workspace) => {
-  const loadDataset = createDatasetCache(store)
+  const load = keepLast((id) => loadDataset(store, id))
   let last: LoadedViews | undefined
   return async ({ datasetId, extractorIds }: TrainingTask['payload']) => {
-    const dataset = await loadDataset(datasetId)
+    const dataset = await load(datasetId)
     const name = [dataset.contentId, ...extractorIds].join(' ')
     if (last?.name === name) return { dataset, ...last }
     // Before the next features are read: two of them may not fit.

@@ -2,11 +2,9 @@
 // sample that is to blame.
 import { HeadstartError } from '../errors.js'
 import type { Workspace } from '../experiment/workspace.js'
-import { planExtraction } from '../extract/plan.js'
 import type { ActiveJob, Handler } from './consume.js'
-import { createDatasetCache } from './dataset-cache.js'
 import { queueNamesOf } from './jobs.js'
-import { loadExtractorSpec } from './load-extractor.js'
+import { createPlanCache } from './plan-cache.js'
 import { findPoison, poisonError } from './poison.js'
 import type { QueueBackend } from './port.js'
 import type { Slots } from './slots.js'
@@ -59,13 +57,9 @@ const nameSamples = async (
   { payload }: ActiveJob<'shard'>,
   positions: readonly number[],
 ): Promise<readonly string[]> => {
-  const spec = await loadExtractorSpec(workspace.store, payload.extractorId)
-  const dataset = await createDatasetCache(workspace.store)(payload.datasetId)
-  const plan = planExtraction(
-    spec,
-    dataset.samples.map(({ key }) => key),
-  )
-  const shard = plan.find(({ storeKey }) => storeKey === payload.storeKey)
+  const load = createPlanCache(workspace.store)
+  const { dataset, planned } = await load(payload.extractorId, payload.datasetId)
+  const shard = planned.find(({ storeKey }) => storeKey === payload.storeKey)
   return positions.map((position) => {
     const key = shard?.keys[position]
     const sample = dataset.samples.find((one) => one.key === key)

@@ -1,15 +1,17 @@
 // Owns the training job: it waits for its features without holding a slot, asks for them when nobody
 // does, and trains in a stage process.
+import { loadDataset } from '../dataset/save.js'
+import type { Dataset } from '../dataset/types.js'
 import { isHeadstartError } from '../errors.js'
 import type { Workspace } from '../experiment/workspace.js'
 import { featureSetKey, loadFeatureSet } from '../features/feature-set.js'
 import type { Sha256 } from '../identity/hash.js'
 import { featureSetIdOf } from '../identity/ids.js'
 import { type ActiveJob, type Handler, LookAgain } from './consume.js'
-import { createDatasetCache } from './dataset-cache.js'
 import { addJob, lookAt, replaceJob, wasCancelled } from './ensure-job.js'
 import { fromFailedReason } from './failure.js'
 import { type ExtractionPayload, extractionJobId, PAYLOAD_VERSION, queueNamesOf } from './jobs.js'
+import { keepLast } from './keep-last.js'
 import type { QueueBackend } from './port.js'
 import type { Slots } from './slots.js'
 import { throttleReports } from './work-shard.js'
@@ -53,7 +55,7 @@ const pursue = async (
 const assertExtracted = async (
   context: Context,
   job: ActiveJob<'training'>,
-  load: ReturnType<typeof createDatasetCache>,
+  load: (id: Sha256) => Promise<Dataset>,
 ): Promise<void> => {
   const { store } = context.workspace
   const { datasetId, extractorIds, heads } = job.payload
@@ -84,7 +86,7 @@ const discard = async (
   { workspace: { store } }: Context,
   { payload }: ActiveJob<'training'>,
   damaged: readonly string[],
-  load: ReturnType<typeof createDatasetCache>,
+  load: (id: Sha256) => Promise<Dataset>,
 ): Promise<void> => {
   const { contentId } = await load(payload.datasetId)
   for (const key of damaged) await store.delete(key)
@@ -94,7 +96,7 @@ const discard = async (
 
 /** @returns the handler of training jobs. */
 export const createTrainingHandler = (context: Context): Handler<'training'> => {
-  const load = createDatasetCache(context.workspace.store)
+  const load = keepLast((id) => loadDataset(context.workspace.store, id))
   return {
     kind: 'training',
     concurrency: context.slots.count,

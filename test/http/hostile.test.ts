@@ -1,4 +1,6 @@
 // What nobody should send: each gets its right status, and the service goes on as before.
+import { once } from 'node:events'
+import { Agent, type IncomingMessage, request } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Installation, install, nameBase, nameDataset, runTiny } from '../catalog/support.js'
@@ -276,6 +278,35 @@ describe('files', () => {
     const huge = Array.from({ length: 20 }, () => ['a', Buffer.alloc(90_000)] as const)
     const answer = await predict(huge).catch(() => null)
     if (answer !== null) expectProblem(answer, 413, 'BODY_TOO_LARGE')
+  })
+
+  it('that are refused do not block the connection that they came by', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const send = async (files: Parameters<typeof formOf>[0]): Promise<number> => {
+      const form = new Response(formOf(files))
+      const body = Buffer.from(await form.arrayBuffer())
+      const headers = {
+        'content-type': form.headers.get('content-type') ?? '',
+        'content-length': body.length,
+      }
+      const outgoing = request(`${server.url}/v1/runs/best/predict`, {
+        ...{ method: 'POST', headers, agent },
+      })
+      outgoing.end(body)
+      const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+      response.resume()
+      await once(response, 'end')
+      return response.statusCode ?? 0
+    }
+    const good = ['a', tinyPng(0, 1)] as const
+    const large = ['a', Buffer.alloc(190_000)] as const
+    for (const files of [
+      Array(6).fill(good),
+      [large, large, large],
+      [large, ...Array(6).fill(good)],
+    ])
+      expect([await send(files), await send([good])]).toEqual([413, 200])
+    agent.destroy()
   })
 
   it('in forms that are broken are refused', async () => {

@@ -43,7 +43,6 @@ describe('an engine process that is blocked', { timeout: RUN_TIMEOUT_MS }, () =>
         processedOn: since,
         attemptsMade: 1,
         stalledCounter: 0,
-        failedReason: undefined,
       })
     for (const log of [worker.log(), other.log()])
       expect(log).not.toMatch(/taken up again|lock|failed/)

@@ -38,7 +38,8 @@ describe('a job of a newer release', () => {
       await until(async () => (await cluster.backend.queue(queue).getJobState(id)) === 'delayed')
       const job = await cluster.backend.queue(queue).getJob(id)
       expect(job?.data).toEqual(data)
-      expect(job).toMatchObject({ attemptsMade: 0, failedReason: undefined })
+      expect(job?.attemptsMade).toBe(0)
+      expect(job?.failedReason).toBeUndefined()
     }
     await cluster.close()
   })
