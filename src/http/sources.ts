@@ -1,5 +1,6 @@
 // Owns what a request may mean by `from`: what is registered; what is allow-listed; and, for the
-// owner, files of this machine. What is passed on can mean nothing else to those who read it.
+// owner, whatever the command line could name by itself. What is passed on can mean nothing else to
+// those who read it.
 import { devNull } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { findReference } from '../catalog/find.js'
@@ -44,8 +45,8 @@ const looksRegistered = (from: string): boolean => isName(from) || SHA256_PATTER
 export const createSourceGuard = (store: Store, allowed: AllowedSources): SourceGuard => {
   const once = createSingleFlight()
 
-  const assertObject = (field: string, from: string): void => {
-    if (!allowed.object(from)) throw notAllowed(field, 'this bucket or prefix is not allow-listed')
+  const assertObject = (field: string, from: string, caller: Caller): void => {
+    if (caller !== 'owner' && !allowed.object(from)) throw notAllowed(field, 'this bucket or prefix is not allow-listed')
   }
 
   /** A name stays one, so that records say it. */
@@ -54,12 +55,13 @@ export const createSourceGuard = (store: Store, allowed: AllowedSources): Source
     return name ?? id
   }
 
-  const downloadedBase = async (from: string): Promise<string> => {
+  const downloadedBase = async (from: string, caller: Caller): Promise<string> => {
+    const isAllowed = (url: URL): boolean => caller === 'owner' || allowed.url(url)
     if (!URL.canParse(from)) throw new HeadstartError('REQUEST_INVALID', 'base.from: no valid URL')
     const { host } = new URL(from)
-    if (!allowed.url(new URL(from))) throw notAllowed('base.from', `${host} is not allow-listed`)
-    const register = () => registerBase(store, from, { allowUrl: (url) => allowed.url(url) })
-    return (await once([from], register)).baseId
+    if (!isAllowed(new URL(from))) throw notAllowed('base.from', `${host} is not allow-listed`)
+    const register = () => registerBase(store, from, { allowUrl: isAllowed })
+    return (await once([from, caller], register)).baseId
   }
 
   /** Content lies where a name says: an id without a name has none. */
@@ -75,18 +77,18 @@ export const createSourceGuard = (store: Store, allowed: AllowedSources): Source
 
   return {
     base: async (from, caller) => {
-      if (isUrl(from)) return downloadedBase(from)
-      if (isS3Url(from)) assertObject('base.from', from)
+      if (isUrl(from)) return downloadedBase(from, caller)
+      if (isS3Url(from)) assertObject('base.from', from, caller)
       else if (looksRegistered(from)) return registeredBase(from)
       else assertOwnersPath('base.from', from, caller)
       return from
     },
     dataset: async ({ from, labels, ...spec }, caller) => {
       if (labels !== undefined) {
-        if (isS3Url(labels)) assertObject('dataset.labels', labels)
+        if (isS3Url(labels)) assertObject('dataset.labels', labels, caller)
         else assertOwnersPath('dataset.labels', labels, caller)
       }
-      if (isS3Url(from)) assertObject('dataset.from', from)
+      if (isS3Url(from)) assertObject('dataset.from', from, caller)
       else if (!looksRegistered(from)) assertOwnersPath('dataset.from', from, caller)
       const meant = looksRegistered(from) ? await registeredDataset(from) : from
       return { ...spec, from: meant, ...(labels === undefined ? {} : { labels }) }

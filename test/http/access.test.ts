@@ -161,8 +161,9 @@ describe('the sources that a caller may name', () => {
     }
     const relative = await register(server, './base', OWNER_TOKEN)
     expect(relative.status).toBe(400)
+    // The owner's command line could fetch it by itself; nobody answers there.
     const url = await register(server, 'http://127.0.0.1:1/model.json', OWNER_TOKEN)
-    expect(url.status).toBe(403)
+    expect([url.status, url.body.code]).toEqual([502, 'BASE_DOWNLOAD_FAILED'])
   })
 
   it('hold for datasets and their labels', async () => {
