@@ -46,7 +46,8 @@ export const createSourceGuard = (store: Store, allowed: AllowedSources): Source
   const once = createSingleFlight()
 
   const assertObject = (field: string, from: string, caller: Caller): void => {
-    if (caller !== 'owner' && !allowed.object(from)) throw notAllowed(field, 'this bucket or prefix is not allow-listed')
+    if (caller !== 'owner' && !allowed.object(from))
+      throw notAllowed(field, 'this bucket or prefix is not allow-listed')
   }
 
   /** A name stays one, so that records say it. */
