@@ -20,7 +20,7 @@ export interface CertifyTarget {
 }
 
 /** A certificate that is damaged is removed: the shards are looked at and certified anew. */
-const loadCertificate = async (
+export const loadCertificate = async (
   { store, onNotice }: CertifyTarget,
   id: Sha256,
 ): Promise<FeatureSet | null> => {

@@ -1,5 +1,5 @@
-// Owns cancelling: the job is marked, and whoever works on it notices. Shards that only this
-// extraction asked for go with it.
+// Owns cancelling: the job is marked, and whoever works on it notices. Shards that an extraction asked
+// for first go with it.
 import type { Job } from 'bullmq'
 import { lookAt } from './ensure-job.js'
 import { queueNamesOf, shardPayloadSchema } from './jobs.js'
@@ -11,7 +11,8 @@ const mark = async (job: Job): Promise<void> => {
   await job.promote().catch(() => undefined)
 }
 
-const cancelShards = async (backend: QueueBackend, extraction: string): Promise<void> => {
+/** Cancels shards that this extraction asked for first; another one that needs them asks again. */
+export const cancelShards = async (backend: QueueBackend, extraction: string): Promise<void> => {
   for (const name of queueNamesOf('shard')) {
     const jobs = await backend.queue(name).getJobs(['waiting', 'active', 'delayed'])
     for (const job of jobs) {

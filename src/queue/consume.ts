@@ -20,6 +20,8 @@ const WATCH_INTERVAL_MS = 1000
 const NEWER_PAYLOAD_DELAY_MS = 30_000
 /** A handler that could not ask the queue tries again after this: it may be back. */
 const QUEUE_AWAY_DELAY_MS = 1000
+/** A job that this worker is still letting go of comes back after this. */
+const STILL_IN_HAND_DELAY_MS = 1000
 const CLOSE_TIMEOUT_MS = 10_000
 
 export interface ActiveJob<Kind extends JobKind> {
@@ -27,6 +29,8 @@ export interface ActiveJob<Kind extends JobKind> {
   readonly payload: PayloadOf[Kind]
   /** Tries that failed before this one. */
   readonly failedAttempts: number
+  /** Somebody began it before, and may have saved rows: a try that failed, or a worker that died. */
+  readonly wasBegun: boolean
   /** Milliseconds since the job was enqueued. */
   readonly ageMs: number
   /** What was reported last, by whichever worker. */
@@ -50,6 +54,8 @@ export interface Handler<Kind extends JobKind> {
   /** Jobs at a time. */
   readonly concurrency: number
   run(job: ActiveJob<Kind>): Promise<JobResult>
+  /** The job ended because it was cancelled. */
+  onCancelled?(id: string): Promise<void>
 }
 
 export interface Consumer {
@@ -60,6 +66,12 @@ export interface Consumer {
 }
 
 type Ending = 'cancelled' | 'fenced' | 'closing'
+
+/** A job in hand. */
+interface Hold {
+  readonly fence: Fence
+  stop(why: Ending): void
+}
 
 const isNewer = (data: unknown): boolean =>
   typeof data === 'object' &&
@@ -119,13 +131,11 @@ export const consume = <Kind extends JobKind>(
   handler: Handler<Kind>,
   onNotice: (message: string) => void,
 ): Consumer => {
-  const fences = new Map<string, Fence>()
-  const inHand = new Map<string, (ending: Ending) => void>()
+  const inHand = new Map<string, Hold>()
   let closing = false
 
   /** Looks at the job from outside, as a canceller would have changed it. */
   const watch = async (id: string): Promise<Ending | null> => {
-    if (fences.get(id)?.isLost) return 'fenced'
     const job = (await backend.queue(queueName).getJob(id)) as Job | undefined
     // Gone: the queue was emptied. What is computed so far is saved, and found by the next request.
     if (job === undefined) return 'fenced'
@@ -141,12 +151,14 @@ export const consume = <Kind extends JobKind>(
       ending ??= why
       controller.abort()
     }
-    fences.set(id, createFence(LOCK_DURATION_MS))
-    inHand.set(id, stop)
+    // The lock is as old as the job's start, whenever its data arrived here.
+    const lockAgeMs = Math.max(0, Date.now() - (job.processedOn ?? Date.now()))
+    const fence = createFence(LOCK_DURATION_MS, lockAgeMs)
+    inHand.set(id, { fence, stop })
     if (closing) stop('closing')
     const timer = setInterval(() => {
       // Redis may be away: the fence decides then, and the next look comes.
-      if (fences.get(id)?.isLost) stop('fenced')
+      if (fence.isLost) stop('fenced')
       else
         watch(id).then(
           (why) => {
@@ -160,21 +172,28 @@ export const consume = <Kind extends JobKind>(
         id,
         payload,
         failedAttempts: job.attemptsMade,
+        wasBegun: job.attemptsStarted > 1,
         ageMs: Date.now() - job.timestamp,
         progress: job.progress,
         signal: controller.signal,
         report: (progress) => job.updateProgress(progress),
       })
-      if (fences.get(id)?.isLost) ending = 'fenced'
+      if (fence.isLost) ending = 'fenced'
       return { result, ending: ending as Ending | null, error: null }
     } catch (error) {
-      if (fences.get(id)?.isLost) ending = 'fenced'
+      if (fence.isLost) ending = 'fenced'
       return { result: null, ending: ending as Ending | null, error }
     } finally {
       clearInterval(timer)
       inHand.delete(id)
-      fences.delete(id)
     }
+  }
+
+  /** @throws what BullMQ is to be told. */
+  const fail = async (id: string, error: unknown): Promise<never> => {
+    if (error instanceof DelayedError || error instanceof WaitingError) throw error
+    if (isHeadstartError(error, 'JOB_CANCELLED')) await handler.onCancelled?.(id)
+    throw toJobFailure(error)
   }
 
   const process = async (job: Job, token: string): Promise<JobResult> => {
@@ -192,6 +211,8 @@ export const consume = <Kind extends JobKind>(
       throw new WaitingError()
     }
     try {
+      // It came back before the try that lost its lock has stopped: both would have one id.
+      if (inHand.has(job.id as string)) return await later(STILL_IN_HAND_DELAY_MS)
       const payload = parsePayload(handler.kind, job.data)
       if (payload.cancelled) throw cancelled()
       const end = await runWatched(job, payload)
@@ -205,8 +226,7 @@ export const consume = <Kind extends JobKind>(
       if (isGivenBack(end)) return await leave()
       return settle(end)
     } catch (error) {
-      if (error instanceof DelayedError || error instanceof WaitingError) throw error
-      throw toJobFailure(error)
+      return await fail(job.id as string, error)
     }
   }
 
@@ -221,10 +241,10 @@ export const consume = <Kind extends JobKind>(
     ready = true
   })
   worker.on('locksRenewed', ({ jobIds }) => {
-    for (const id of jobIds) fences.get(id)?.renewed()
+    for (const id of jobIds) inHand.get(id)?.fence.renewed()
   })
   worker.on('lockRenewalFailed', (jobIds) => {
-    for (const id of jobIds) fences.get(id)?.lost()
+    for (const id of jobIds) inHand.get(id)?.fence.lost()
   })
   worker.on('failed', (job, error) => {
     const { code, message } = fromFailedReason(error.message)
@@ -242,7 +262,7 @@ export const consume = <Kind extends JobKind>(
     isReady: () => ready && !closing && worker.isRunning(),
     close: async () => {
       closing = true
-      for (const stop of inHand.values()) stop('closing')
+      for (const hold of inHand.values()) hold.stop('closing')
       await atMost(worker.close(), CLOSE_TIMEOUT_MS)
     },
   }

@@ -2,14 +2,16 @@
 // enqueues what both lack, and goes; nothing is remembered between passes but what was reported. So it
 // may die, run twice or be forgotten at any time.
 import { openContent } from '../dataset/open-content.js'
-import { isHeadstartError, messageOf } from '../errors.js'
+import { assertNotAborted, isHeadstartError, messageOf } from '../errors.js'
 import { type Certified, certifyExisting, findComplete } from '../extract/certify.js'
 import { featureSetOf } from '../extract/plan.js'
 import { listShards } from '../extract/reuse.js'
 import type { PlannedShard } from '../extract/shards.js'
 import { type FeatureSet, saveFeatureSet } from '../features/feature-set.js'
 import { featureSetIdOf } from '../identity/ids.js'
+import { cancelShards } from './cancel.js'
 import { type ActiveJob, type Handler, LookAgain } from './consume.js'
+import { GivenUp } from './failure.js'
 import { extractionPayloadSchema, queueNamesOf, shardJobId, shardQueueName } from './jobs.js'
 import { createPlanCache, type LoadPlan } from './plan-cache.js'
 import { type Context, type Extraction, type Pass, pursueShard } from './pursue-shard.js'
@@ -17,6 +19,8 @@ import { type ExtractionJobResult, extractionProgressSchema, shardResultSchema }
 
 /** Shards of one extraction that are enqueued at a time: a pass looks at each of them. */
 const WINDOW = 1000
+/** Shards that are read and hashed in one pass: half a gigabyte. */
+const CERTIFIED_A_PASS = 50
 /** A young extraction is looked at often, an old one every other second. */
 const LOOK_AGAIN_MS = { least: 200, most: 2000, shareOfAge: 0.05 }
 /** A store or a queue that is away: the extraction waits for it. */
@@ -43,18 +47,32 @@ const findRivalPlans = async (
   return plans
 }
 
-/** Reads every shard. @returns null when one was damaged: it is removed by then. */
-const certifyAll = async (
+/** What this process has certified of each extraction that is not complete. */
+type Certifying = Map<string, Map<string, Certified>>
+
+/**
+ * Reads shards that were not read yet, a bounded number in one pass: others wait for their look.
+ *
+ * @returns null while there are more, or when one was damaged: it is removed by then.
+ */
+const certifySome = async (
   { workspace, onNotice }: Context,
-  { planned, spec, dataset }: Extraction,
+  { job, planned, spec, dataset }: Extraction,
+  certifying: Certifying,
 ): Promise<FeatureSet | null> => {
-  const certified: Certified[] = []
-  for (const { storeKey } of planned) {
+  const certified = certifying.get(job.id) ?? new Map<string, Certified>()
+  certifying.set(job.id, certified)
+  const unread = planned.filter(({ storeKey }) => !certified.has(storeKey))
+  for (const { storeKey } of unread.slice(0, CERTIFIED_A_PASS)) {
+    assertNotAborted(job.signal)
     const shard = await certifyExisting({ store: workspace.store, onNotice }, storeKey)
     if (shard === null) return null
-    certified.push(shard)
+    certified.set(storeKey, shard)
   }
-  return featureSetOf(spec, dataset.contentId, certified)
+  if (certified.size < planned.length) return null
+  certifying.delete(job.id)
+  const shards = planned.flatMap(({ storeKey }) => certified.get(storeKey) ?? [])
+  return featureSetOf(spec, dataset.contentId, shards)
 }
 
 /** Forward passes that were made for this extraction, by what its shard jobs say. */
@@ -78,7 +96,8 @@ const waitingFor = async (
   { shards }: Pass,
 ): Promise<string | null> => {
   if (shards.inFlight === 0) return null
-  const workers = await backend.countWorkers(shardQueueName(spec.engine))
+  // Only a hint: a server may refuse to list its clients.
+  const workers = await backend.countWorkers(shardQueueName(spec.engine)).catch(() => 1)
   return workers > 0 ? null : `a worker with the engine ${spec.engine}: headstart worker extract`
 }
 
@@ -139,6 +158,7 @@ const pursueMissing = async (
   if (missing.length === 0) return pass
   const rivalPlans = await findRivalPlans(context, extraction, load)
   for (const shard of missing) {
+    assertNotAborted(job.signal)
     if (pass.shards.inFlight >= WINDOW) break
     await pursueShard(context, extraction, shard, pass, { stored, rivalPlans })
   }
@@ -150,6 +170,7 @@ const passOnce = async (
   context: Context,
   job: ActiveJob<'extraction'>,
   load: LoadPlan,
+  certifying: Certifying,
 ): Promise<ExtractionJobResult> => {
   const extraction = await open(job, load)
   const { planned, dataset, before } = extraction
@@ -171,13 +192,13 @@ const passOnce = async (
     shards: { total: planned.length, done: pass.shards.done, failed: pass.shards.failed },
     waitingFor: await waitingFor(context, extraction, pass),
   })
-  const featureSet = all ? await certifyAll(context, extraction) : null
+  const featureSet = all ? await certifySome(context, extraction, certifying) : null
   if (featureSet !== null) {
     await saveFeatureSet(context.workspace.store, featureSet)
     return resultOf(extraction, featureSet, computed)
   }
   // The neighbours of a shard that was given up have finished by now.
-  if (pass.failure !== null && pass.shards.inFlight === 0) throw pass.failure
+  if (pass.failure !== null && pass.shards.inFlight === 0) throw new GivenUp(pass.failure)
   const { least, most, shareOfAge } = LOOK_AGAIN_MS
   throw new LookAgain(Math.min(most, Math.max(least, shareOfAge * job.ageMs)))
 }
@@ -187,17 +208,20 @@ const MAY_COME_BACK = ['STORE_UNAVAILABLE', 'QUEUE_UNAVAILABLE'] as const
 /** @returns the handler of extraction jobs. */
 export const createCoordinator = (context: Context): Handler<'extraction'> => {
   const load = createPlanCache(context.workspace.store)
+  const certifying: Certifying = new Map()
   const [queueName = ''] = queueNamesOf('extraction')
   return {
     kind: 'extraction',
     concurrency: 1,
+    // A pass that was under way when it was cancelled may have enqueued more.
+    onCancelled: (id) => cancelShards(context.backend, id),
     run: async (job) => {
       // One pass at a time over all workers: two at once could enqueue the same samples twice. The
       // setting is lost with the queue's memory, so it is made again. An embedded queue has one process.
       if (context.backend.kind === 'redis')
         await context.backend.queue(queueName).setGlobalConcurrency(1)
       try {
-        return await passOnce(context, job, load)
+        return await passOnce(context, job, load, certifying)
       } catch (error) {
         if (!MAY_COME_BACK.some((code) => isHeadstartError(error, code))) throw error
         const before = extractionProgressSchema.safeParse(job.progress)

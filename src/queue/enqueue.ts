@@ -127,7 +127,7 @@ export const enqueueTrainingJobs = async (
     seed,
     ...(name === undefined ? {} : { name }),
   }
-  const id = trainingJobId(runIds, name)
+  const id = trainingJobId(runIds, { name, maxQuarantine })
   const [queueName = ''] = queueNamesOf('training')
   await ensureJob(context.backend.queue(queueName), 'training', id, payload)
   return { id, runIds, extraction: { ids, featureSetIds } }

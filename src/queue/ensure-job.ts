@@ -1,7 +1,7 @@
 // Owns adding a job once: whoever asks for the same work shares the job that exists. One that ended
 // without what is asked for makes room for a new one.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Job, Queue } from 'bullmq'
-import { isHeadstartError } from '../errors.js'
 import { fromFailedReason } from './failure.js'
 import { JOB_OPTIONS, type JobKind, type PayloadOf } from './jobs.js'
 import { readJob } from './read-job.js'
@@ -27,8 +27,20 @@ export const lookAt = async (
   return { existing: 'none', job: null }
 }
 
-export const wasCancelled = (job: Job): boolean =>
-  isHeadstartError(fromFailedReason(job.failedReason ?? ''), 'JOB_CANCELLED')
+/**
+ * Whether a failed job failed for this request: not an earlier one's failure, not somebody else's
+ * cancellation, and not content that only another request named.
+ */
+export const isOurFailure = (
+  failed: Job,
+  { payload, ageMs }: { readonly payload: { readonly content: string }; readonly ageMs: number },
+): boolean => {
+  const { code } = fromFailedReason(failed.failedReason ?? '')
+  const isEarlier = (failed.finishedOn ?? 0) < Date.now() - ageMs
+  const isOfContent = code.startsWith('DATASET_') || code === 'INPUT_MISSING'
+  const { content } = failed.data as { content?: string }
+  return !isEarlier && code !== 'JOB_CANCELLED' && !(isOfContent && content !== payload.content)
+}
 
 /** Adding an id that exists changes nothing, so this may be done by many at once. */
 export const addJob = async <Kind extends JobKind>(
@@ -47,9 +59,23 @@ export const replaceJob = async <Kind extends JobKind>(
   id: string,
   payload: PayloadOf[Kind],
 ): Promise<void> => {
-  // Refused while it is active: then it is somebody's new one already.
-  await queue.remove(id).catch(() => undefined)
+  await queue.remove(id)
   await addJob(queue, kind, id, payload)
+}
+
+/** A cancelled job that is active ends within this: its worker looks every second, and stops in five. */
+const ENDING_MS = 10_000
+const POLL_MS = 100
+
+/** Waits for a cancelled job to let go; one that waits is removed at once. */
+const awaitEnd = async (queue: Queue, id: string): Promise<void> => {
+  const deadline = performance.now() + ENDING_MS
+  while (performance.now() < deadline) {
+    // Refused while a worker holds it.
+    if ((await queue.remove(id)) === 1) return
+    if ((await lookAt(queue, id)).existing !== 'cancelling') return
+    await sleep(POLL_MS)
+  }
 }
 
 /** Makes sure that the work is enqueued; ended jobs are replaced. */
@@ -61,6 +87,7 @@ export const ensureJob = async <Kind extends JobKind>(
 ): Promise<void> => {
   const { existing } = await lookAt(queue, id)
   if (existing === 'unfinished') return
+  if (existing === 'cancelling') await awaitEnd(queue, id)
   if (existing === 'none') await addJob(queue, kind, id, payload)
   else await replaceJob(queue, kind, id, payload)
 }

@@ -29,8 +29,19 @@ export const toPlainError = (error: unknown): PlainError => ({
 export const fromPlainError = ({ code, message, details }: PlainError): HeadstartError =>
   new HeadstartError(isCode(code) ? code : 'INTERNAL', message, { details })
 
+/** The failure of a job that this one waited for: it has been tried again as often as it may. */
+export class GivenUp extends Error {
+  readonly failure: HeadstartError
+  constructor(failure: HeadstartError) {
+    super(failure.message, { cause: failure })
+    this.failure = failure
+  }
+}
+
 /** What BullMQ is to be thrown: retried unless it cannot pass by itself. */
 export const toJobFailure = (error: unknown): Error => {
+  if (error instanceof GivenUp)
+    return new UnrecoverableError(JSON.stringify(toPlainError(error.failure)))
   const reason = JSON.stringify(toPlainError(error))
   const mayPass = error instanceof HeadstartError && error.retryable
   return mayPass ? new Error(reason) : new UnrecoverableError(reason)

@@ -12,12 +12,16 @@ export interface Fence {
   readonly isLost: boolean
 }
 
-/** @param nowMs a monotonic clock. */
+/**
+ * @param lockAgeMs since when the lock has been held.
+ * @param nowMs a monotonic clock.
+ */
 export const createFence = (
   lockDurationMs: number,
+  lockAgeMs = 0,
   nowMs: () => number = () => performance.now(),
 ): Fence => {
-  let renewedMs = nowMs()
+  let renewedMs = nowMs() - lockAgeMs
   let refused = false
   return {
     renewed: () => {

@@ -81,11 +81,14 @@ export const createHandle = <Result extends JobResult>(
       return () => listeners.delete(listener)
     },
     finished: async ({ signal } = {}) => {
-      const ends = await Promise.allSettled(ids.map((id) => follow(id, signal)))
-      return ends.map((end) => {
-        if (end.status === 'rejected') throw end.reason
-        return end.value
-      })
+      // The first failure is told at once: the others may wait for a worker for ever.
+      const failed = new AbortController()
+      const either = AbortSignal.any([failed.signal, ...(signal === undefined ? [] : [signal])])
+      try {
+        return await Promise.all(ids.map((id) => follow(id, either)))
+      } finally {
+        failed.abort()
+      }
     },
     cancel: async () => {
       for (const id of ids) await source.cancelJob(id)

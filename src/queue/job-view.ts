@@ -20,7 +20,8 @@ const stateOf = (state: string, job: Job, isCancelled: boolean): JobState => {
   }
   if (state === 'active') return 'active'
   if (isCancelled) return 'cancelled'
-  const hasBegun = typeof job.progress === 'object' && job.attemptsMade === 0
+  const looksAgain = job.name !== 'shard' || job.attemptsMade === 0
+  const hasBegun = typeof job.progress === 'object' && looksAgain
   return hasBegun ? 'active' : 'waiting'
 }
 

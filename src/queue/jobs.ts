@@ -1,11 +1,10 @@
 // Owns the job registry: each kind's payload with its version, its deterministic id, its retry policy
-// and how long it is kept. Payloads hold ids only: jobs lie in clear text, and never hold a secret.
+// and how long it is kept. Payloads hold ids and heads: jobs lie in clear text, and never hold a secret.
 import { z } from 'zod'
 import { ENGINES, type EngineName } from '../extractor/spec.js'
 import { sha256Schema } from '../features/shard.js'
-import { type HeadSpec, headSpecSchema } from '../head/spec.js'
-import { canonicalJson, type JsonValue } from '../identity/canonical-json.js'
-import { type Sha256, sha256 } from '../identity/hash.js'
+import { headSpecSchema } from '../head/spec.js'
+import { type Sha256, sha256, sha256OfJson } from '../identity/hash.js'
 
 export const JOB_KINDS = ['extraction', 'shard', 'training'] as const
 export type JobKind = (typeof JOB_KINDS)[number]
@@ -78,8 +77,10 @@ export const extractionJobId = (featureSetId: Sha256): string => `extraction-${f
 export const shardJobId = (storeKey: string): string => `shard-${sha256(storeKey)}`
 
 /** The same heads on the same features, whoever asks, are one training. */
-export const trainingJobId = (runIds: readonly Sha256[], name: string | undefined): string =>
-  `training-${sha256(canonicalJson({ runIds: [...runIds], name: name ?? null } as JsonValue))}`
+export const trainingJobId = (
+  runIds: readonly Sha256[],
+  { name = null, maxQuarantine }: { name?: string | null | undefined; maxQuarantine: number },
+): string => `training-${sha256OfJson({ runIds: [...runIds], name, maxQuarantine })}`
 
 const JOB_ID_PATTERN = new RegExp(`^(${JOB_KINDS.join('|')})-[0-9a-f]{64}$`)
 
@@ -115,5 +116,3 @@ export const JOB_OPTIONS = {
   shard: { ...retry(5), ...kept },
   training: { ...retry(5), ...kept },
 } as const
-
-export type { HeadSpec }

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createConnection, createServer, type Server } from 'node:net'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { HeadstartError } from '../errors.js'
@@ -14,6 +15,8 @@ const ATTEMPTS = 5
 
 const recordSchema = z.strictObject({
   pid: z.int().positive(),
+  /** Another host's loopback cannot be asked. */
+  host: z.string(),
   port: z.int().positive(),
   /** Another process may listen on the port later: it does not know this. */
   id: z.string(),
@@ -28,8 +31,17 @@ const parseRecord = (text: string): OwnerRecord | null => {
   }
 }
 
+const isProcess = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH')
+  }
+}
+
 /** Whether the process that wrote the record lives. */
-const isAlive = ({ port, id }: OwnerRecord): Promise<boolean> =>
+const isAlive = ({ pid, port, id }: OwnerRecord): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = createConnection({ host: '127.0.0.1', port })
     let answer = ''
@@ -38,7 +50,7 @@ const isAlive = ({ port, id }: OwnerRecord): Promise<boolean> =>
       resolve(alive)
     }
     // Accepted, but silent: a stopped process still owns the folder.
-    socket.setTimeout(PROBE_TIMEOUT_MS, () => settle(true))
+    socket.setTimeout(PROBE_TIMEOUT_MS, () => settle(isProcess(pid)))
     socket.on('data', (data) => {
       answer += data.toString('latin1')
     })
@@ -98,7 +110,7 @@ export const acquireFolder = async (folder: string): Promise<() => Promise<void>
   const path = join(folder, RECORD)
   const id = randomUUID()
   const { server, port } = await listen(id)
-  const text = JSON.stringify({ pid: process.pid, port, id })
+  const text = JSON.stringify({ pid: process.pid, host: hostname(), port, id })
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const inTheWay = await tryTake(path, text)
     if (inTheWay === null)
@@ -108,6 +120,14 @@ export const acquireFolder = async (folder: string): Promise<() => Promise<void>
         server.close()
       }
     const owner = parseRecord(inTheWay)
+    if (owner !== null && owner.host !== hostname()) {
+      server.close()
+      throw new HeadstartError(
+        'QUEUE_OWNED',
+        `the embedded queue in ${folder} belongs to process ${owner.pid} on ${owner.host}`,
+        { details: [`if that process is gone for good, remove ${path}`] },
+      )
+    }
     if (owner !== null && (await isAlive(owner))) {
       server.close()
       throw new HeadstartError(

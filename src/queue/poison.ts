@@ -4,11 +4,28 @@ import { HeadstartError } from '../errors.js'
 import type { SampleRange } from './stage-protocol.js'
 import { StageDied } from './supervisor.js'
 
-/**
- * More deaths than a few bad samples among 16,384 rows can cause: then it is not the samples. Each
- * costs the start of an engine.
- */
-const MAX_DEATHS = 24
+/** One bad sample costs as many deaths as its shard can be halved, and one more. */
+const deathsOfOne = (rows: number): number => Math.ceil(Math.log2(Math.max(2, rows))) + 1
+
+/** Each death costs the start of an engine: more bad samples than this are not looked for. */
+const MAX_POISON = 8
+
+interface Search {
+  readonly maxDeaths: number
+  deaths: number
+  /** A range that ran: the engine itself is well. */
+  hasRun: boolean
+}
+
+const assertWorthwhile = (search: Search, error: StageDied, rows: number): void => {
+  const isEngine = !search.hasRun && search.deaths > deathsOfOne(rows) + 1
+  if (!isEngine && search.deaths <= search.maxDeaths) return
+  throw new HeadstartError(
+    'ENGINE_UNAVAILABLE',
+    `the engine process keeps dying, whatever the samples: ${error.message}`,
+    { cause: error },
+  )
+}
 
 /**
  * Runs a range; where the process dies, both halves of it.
@@ -18,30 +35,27 @@ const MAX_DEATHS = 24
  * @throws ENGINE_UNAVAILABLE when too much dies; whatever else a range throws.
  */
 export const findPoison = async (
-  range: SampleRange,
+  whole: SampleRange,
   run: (range: SampleRange) => Promise<void>,
-  seen: { deaths: number } = { deaths: 0 },
 ): Promise<readonly number[]> => {
-  const { from, to } = range
-  try {
-    await run(range)
-    return []
-  } catch (error) {
-    if (!(error instanceof StageDied)) throw error
-    seen.deaths += 1
-    if (seen.deaths > MAX_DEATHS)
-      throw new HeadstartError(
-        'ENGINE_UNAVAILABLE',
-        `the engine process keeps dying, whatever the samples: ${error.message}`,
-        { cause: error },
-      )
-    if (to - from <= 1) return [from]
+  const rows = whole.to - whole.from
+  const search: Search = { maxDeaths: MAX_POISON * deathsOfOne(rows), deaths: 0, hasRun: false }
+  const look = async (range: SampleRange): Promise<readonly number[]> => {
+    const { from, to } = range
+    try {
+      await run(range)
+      search.hasRun = true
+      return []
+    } catch (error) {
+      if (!(error instanceof StageDied)) throw error
+      search.deaths += 1
+      assertWorthwhile(search, error, rows)
+      if (to - from <= 1) return [from]
+    }
+    const middle = from + Math.ceil((to - from) / 2)
+    return [...(await look({ from, to: middle })), ...(await look({ from: middle, to }))]
   }
-  const middle = from + Math.ceil((to - from) / 2)
-  return [
-    ...(await findPoison({ from, to: middle }, run, seen)),
-    ...(await findPoison({ from: middle, to }, run, seen)),
-  ]
+  return look(whole)
 }
 
 /** @param names of the samples that were found. */

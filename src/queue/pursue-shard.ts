@@ -6,7 +6,7 @@ import type { StoredShard } from '../extract/reuse.js'
 import type { PlannedShard } from '../extract/shards.js'
 import type { ExtractorSpec } from '../extractor/spec.js'
 import type { ActiveJob } from './consume.js'
-import { addJob, lookAt, replaceJob, wasCancelled } from './ensure-job.js'
+import { addJob, isOurFailure, lookAt, replaceJob } from './ensure-job.js'
 import { fromFailedReason } from './failure.js'
 import { PAYLOAD_VERSION, type ShardPayload, shardJobId, shardQueueName } from './jobs.js'
 import type { QueueBackend } from './port.js'
@@ -77,7 +77,7 @@ export const pursueShard = async (
     readonly rivalPlans: readonly (readonly PlannedShard[])[]
   },
 ): Promise<void> => {
-  const { job, spec, before } = extraction
+  const { job, spec } = extraction
   const queue = context.backend.queue(shardQueueName(spec.engine))
   const id = shardJobId(shard.storeKey)
   const { existing, job: shardJob } = await lookAt(queue, id)
@@ -111,8 +111,7 @@ export const pursueShard = async (
     pass.done += shard.keys.length
     return
   }
-  // A failure of an earlier request, or a cancellation of somebody else's, is not this one's.
-  if (before === null || (shardJob !== null && wasCancelled(shardJob))) return enqueue(replaceJob)
+  if (shardJob === null || !isOurFailure(shardJob, job)) return enqueue(replaceJob)
   pass.shards.failed += 1
-  pass.failure ??= fromFailedReason(shardJob?.failedReason ?? '')
+  pass.failure ??= fromFailedReason(shardJob.failedReason ?? '')
 }

@@ -2,7 +2,7 @@
 
 /** Said by the client before it has a connection, or by a server that is not ready yet. */
 const SAID =
-  /Connection is closed|max retries per request|enableOfflineQueue|Stream isn't writeable|^(LOADING|READONLY|MASTERDOWN) /i
+  /Connection is closed|max retries per request|enableOfflineQueue|Stream isn't writeable|\b(LOADING|READONLY|MASTERDOWN|OOM|MISCONF|BUSY|NOREPLICAS)\b/i
 
 const CODES = /^E(CONN|PIPE|HOST|NET|TIMEDOUT)/
 

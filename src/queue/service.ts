@@ -16,6 +16,7 @@ import { isQueueFault } from './queue-fault.js'
 import { readJob } from './read-job.js'
 import { createSingleFlight } from './single-flight.js'
 import type {
+  EnqueueOptions,
   ExtractionHandle,
   ExtractionJobResult,
   JobFilter,
@@ -46,6 +47,12 @@ const notFound = (id: string): HeadstartError =>
 export const createService = (backend: QueueBackend, workspace: Workspace): Service => {
   const context = { backend, workspace }
   const once = createSingleFlight()
+  /** Work that one caller may stop is not shared with others. */
+  const sharing = <T>(
+    key: readonly unknown[],
+    { signal }: EnqueueOptions,
+    work: () => Promise<T>,
+  ) => (signal === undefined ? once(key, work) : work())
 
   const find = async (id: string) => {
     const kind = kindOfJobId(id)
@@ -130,15 +137,19 @@ export const createService = (backend: QueueBackend, workspace: Workspace): Serv
     url: backend.url,
     enqueueExtraction: async (request, options) => {
       const parsed = parseExtraction(request)
-      const { ids, featureSetIds } = await once(['extraction', parsed, options.folder], () =>
-        asking(() => enqueueExtractionJobs(context, parsed, options)),
+      const { ids, featureSetIds } = await sharing(
+        ['extraction', parsed, options.folder],
+        options,
+        () => asking(() => enqueueExtractionJobs(context, parsed, options)),
       )
       return extractionHandle(ids, featureSetIds)
     },
     enqueueTraining: async (request, options) => {
       const parsed = parseExperiment(request)
-      const { id, runIds, extraction } = await once(['training', parsed, options.folder], () =>
-        asking(() => enqueueTrainingJobs(context, parsed, options)),
+      const { id, runIds, extraction } = await sharing(
+        ['training', parsed, options.folder],
+        options,
+        () => asking(() => enqueueTrainingJobs(context, parsed, options)),
       )
       return {
         ...createHandle<TrainingJobResult>(source, [id]),

@@ -11,8 +11,9 @@ import { createTrainingStage } from './stage-training.js'
 const ORPHAN_LIFE_MS = 5000
 
 const send = (message: FromStage): void => {
-  // The supervisor may be gone.
-  if (process.connected) process.send?.(message)
+  // The supervisor may be gone, and not known to be: an error that nobody takes would end this process
+  // before it has saved its rows.
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined)
 }
 
 const createStages = (workspace: Workspace) => {

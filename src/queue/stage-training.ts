@@ -1,13 +1,16 @@
 // Owns the training task: the heads of one request on features that are there.
 import { openContent } from '../dataset/open-content.js'
 import { loadDataset } from '../dataset/save.js'
+import type { Dataset } from '../dataset/types.js'
 import { HeadstartError } from '../errors.js'
 import type { Events } from '../experiment/events.js'
-import { assertFeaturesFit, settleQuarantine, type ViewFeatures } from '../experiment/extraction.js'
+import { settleQuarantine, type ViewFeatures } from '../experiment/extraction.js'
 import { createProof } from '../experiment/parity-proof.js'
 import { trainHeads } from '../experiment/train-heads.js'
 import type { Workspace } from '../experiment/workspace.js'
 import { type FeatureBlock, loadFeatureSet, loadFeatures } from '../features/feature-set.js'
+import type { JsonValue } from '../identity/canonical-json.js'
+import { type Sha256, sha256OfJson } from '../identity/hash.js'
 import { featureSetIdOf } from '../identity/ids.js'
 import { keepLast } from './keep-last.js'
 import { loadExtractorSpec } from './load-extractor.js'
@@ -27,12 +30,8 @@ interface LoadedViews {
 const createFeatureKeeper = ({ store }: Workspace) => {
   const load = keepLast((id) => loadDataset(store, id))
   let last: LoadedViews | undefined
-  return async ({ datasetId, extractorIds }: TrainingTask['payload']) => {
-    const dataset = await load(datasetId)
-    const name = [dataset.contentId, ...extractorIds].join(' ')
-    if (last?.name === name) return { dataset, ...last }
-    // Before the next features are read: two of them may not fit.
-    last = undefined
+
+  const findViews = async (dataset: Dataset, extractorIds: readonly Sha256[]) => {
     const views: ViewFeatures[] = []
     for (const extractorId of extractorIds) {
       const spec = await loadExtractorSpec(store, extractorId)
@@ -42,25 +41,40 @@ const createFeatureKeeper = ({ store }: Workspace) => {
         throw new HeadstartError('FEATURES_CORRUPT', `the feature set ${id} is gone`)
       views.push({ spec, featureSet, computed: 0, reused: dataset.samples.length })
     }
-    const specs = views.map(({ spec }) => spec)
-    assertFeaturesFit(specs, dataset.samples.length)
-    const blocks: FeatureBlock[] = []
-    for (const { featureSet } of views) blocks.push(await loadFeatures(store, featureSet))
-    last = { name, views, blocks, proof: createProof() }
-    return { dataset, ...last }
+    return views
+  }
+
+  return {
+    /** After a failure nothing is taken for granted. */
+    drop: (): void => {
+      last = undefined
+    },
+    load: async ({ datasetId, extractorIds }: TrainingTask['payload']) => {
+      const dataset = await load(datasetId)
+      const views = await findViews(dataset, extractorIds)
+      // The bytes, not only the ids: features may have been extracted anew since.
+      const name = sha256OfJson(views.map(({ featureSet }) => ({ ...featureSet })) as JsonValue)
+      if (last?.name === name) return { dataset, ...last }
+      // Before the next features are read: two of them may not fit.
+      last = undefined
+      const blocks: FeatureBlock[] = []
+      for (const { featureSet } of views) blocks.push(await loadFeatures(store, featureSet))
+      last = { name, views, blocks, proof: createProof() }
+      return { dataset, ...last }
+    },
   }
 }
 
 /** @returns the function that runs training tasks, one at a time. */
 export const createTrainingStage = (workspace: Workspace, onNotice: (message: string) => void) => {
-  const loadViews = createFeatureKeeper(workspace)
+  const features = createFeatureKeeper(workspace)
   return async (
     { payload }: TrainingTask,
     { signal, onProgress }: StageContext<TrainingJobProgress>,
   ): Promise<TrainingJobResult> => {
     const started = performance.now()
     const { store, objects } = workspace
-    const { dataset, views, blocks, proof } = await loadViews(payload)
+    const { dataset, views, blocks, proof } = await features.load(payload)
     const { heads, maxQuarantine, content } = payload
     const reader = await openContent({ store, objects, dataset, from: content })
     const opened = { dataset, reader, location: content }
@@ -80,9 +94,10 @@ export const createTrainingStage = (workspace: Workspace, onNotice: (message: st
     }
     try {
       const [plain] = views
-      const [features] = blocks
-      if (plain === undefined || features === undefined) throw new RangeError('there is no view')
-      settleQuarantine(plain.featureSet, { opened, maxQuarantine, events })
+      const [block] = blocks
+      if (plain === undefined || block === undefined) throw new RangeError('there is no view')
+      for (const { featureSet } of views)
+        settleQuarantine(featureSet, { opened, maxQuarantine, events })
       const { runs, best } = await trainHeads({
         workspace,
         opened,
@@ -92,7 +107,7 @@ export const createTrainingStage = (workspace: Workspace, onNotice: (message: st
         seed: payload.seed,
         name: payload.name,
         base: payload.base,
-        proveParity: () => proof({ store, opened, plain, features, signal }),
+        proveParity: () => proof({ store, opened, plain, features: block, signal }),
         signal,
         events,
       })
@@ -102,6 +117,9 @@ export const createTrainingStage = (workspace: Workspace, onNotice: (message: st
         best: best.runId,
         seconds: (performance.now() - started) / 1000,
       }
+    } catch (error) {
+      features.drop()
+      throw error
     } finally {
       await reader.close()
     }

@@ -12,7 +12,7 @@ const count = z.int().nonnegative()
 
 export const extractionProgressSchema = z.strictObject({
   kind: z.literal('extraction'),
-  phase: z.enum(['planning', 'computing', 'certifying']),
+  phase: z.enum(['computing', 'certifying']),
   /** Samples of the dataset. */
   total: count,
   /** Samples that have a row or a reason now. */
@@ -129,7 +129,7 @@ export type JobView = z.output<typeof jobViewSchema>
 export interface JobHandle<Result extends JobResult> {
   /** Job ids, one a job. */
   readonly ids: readonly string[]
-  /** Calls back whenever a job looks different. @returns how to stop. */
+  /** Calls back whenever a job looks different, while `finished` is awaited. @returns how to stop. */
   on(event: 'progress', listener: (job: JobView) => void): () => void
   /**
    * The results, in the order of `ids`.

@@ -39,7 +39,7 @@ const runTask = (
   job: ActiveJob<'shard'>,
   only: SampleRange | null,
 ): Promise<ShardJobResult> => {
-  const isRetry = job.failedAttempts > 0
+  const isRetry = job.wasBegun
   const task: ShardTask = { kind: 'shard', payload: job.payload, isRetry, only }
   const onProgress = throttle(job.report)
   return stage.run(task, {

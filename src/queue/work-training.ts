@@ -3,15 +3,18 @@
 import { loadDataset } from '../dataset/save.js'
 import type { Dataset } from '../dataset/types.js'
 import { isHeadstartError } from '../errors.js'
+import { assertFeaturesFit } from '../experiment/extraction.js'
 import type { Workspace } from '../experiment/workspace.js'
-import { featureSetKey, loadFeatureSet } from '../features/feature-set.js'
+import { loadCertificate } from '../extract/certify.js'
+import { featureSetKey } from '../features/feature-set.js'
 import type { Sha256 } from '../identity/hash.js'
 import { featureSetIdOf } from '../identity/ids.js'
 import { type ActiveJob, type Handler, LookAgain } from './consume.js'
-import { addJob, lookAt, replaceJob, wasCancelled } from './ensure-job.js'
-import { fromFailedReason } from './failure.js'
+import { addJob, isOurFailure, lookAt, replaceJob } from './ensure-job.js'
+import { fromFailedReason, GivenUp } from './failure.js'
 import { type ExtractionPayload, extractionJobId, PAYLOAD_VERSION, queueNamesOf } from './jobs.js'
 import { keepLast } from './keep-last.js'
+import { loadExtractorSpec } from './load-extractor.js'
 import type { QueueBackend } from './port.js'
 import type { Slots } from './slots.js'
 import { throttleReports } from './work-shard.js'
@@ -41,13 +44,14 @@ const pursue = async (
   if (existing === 'none') return addJob(queue, 'extraction', id, payload)
   if (existing === 'completed') {
     // It may have ended between the look at the store and the look at the queue.
-    if ((await loadFeatureSet(workspace.store, featureSetId)) !== null) return
+    if ((await loadCertificate(workspace, featureSetId)) !== null) return
     return replaceJob(queue, 'extraction', id, payload)
   }
   if (existing !== 'failed' || extraction === null) return
-  // Tried again once for this request, unless it was this request that saw it fail.
-  const isOurs = (extraction.finishedOn ?? 0) >= Date.now() - job.ageMs
-  if (isOurs || wasCancelled(extraction)) throw fromFailedReason(extraction.failedReason ?? '')
+  const failure = fromFailedReason(extraction.failedReason ?? '')
+  const isCancelled = failure.code === 'JOB_CANCELLED'
+  // Who cancels an extraction means the trainings that wait for it, too.
+  if (isCancelled || isOurFailure(extraction, job)) throw new GivenUp(failure)
   await replaceJob(queue, 'extraction', id, payload)
 }
 
@@ -59,11 +63,13 @@ const assertExtracted = async (
 ): Promise<void> => {
   const { store } = context.workspace
   const { datasetId, extractorIds, heads } = job.payload
-  const { contentId } = await load(datasetId)
+  const { contentId, samples } = await load(datasetId)
+  const specs = await Promise.all(extractorIds.map((id) => loadExtractorSpec(store, id)))
+  assertFeaturesFit(specs, samples.length)
   let missing = 0
   for (const extractorId of extractorIds) {
     const featureSetId = featureSetIdOf(extractorId, contentId)
-    if ((await loadFeatureSet(store, featureSetId)) !== null) continue
+    if ((await loadCertificate({ store }, featureSetId)) !== null) continue
     missing += 1
     await pursue(context, job, extractorId, featureSetId)
   }

@@ -111,8 +111,10 @@ export const startWorker = async (
     isReady: () => consumers.every((consumer) => consumer.isReady()),
     close: async ({ force = false } = {}) => {
       forced ||= force
+      // First no new job is taken, and those in hand know why their process dies.
+      const ended = Promise.all(consumers.map((consumer) => consumer.close()))
       if (force) await Promise.all(slots.map((one) => one.close(true)))
-      await Promise.all(consumers.map((consumer) => consumer.close()))
+      await ended
       await Promise.all(slots.map((one) => one.close(forced)))
     },
   }

@@ -26,7 +26,7 @@ const createDraw = ({ progress }: Context, ids: readonly string[]) => {
     const before = had.get(job.id) ?? done
     had.set(job.id, before)
     // One bar: that of the first view that is not done.
-    if (views.slice(0, view).every((id) => ended.has(id)) && now.phase !== 'planning')
+    if (views.slice(0, view).every((id) => ended.has(id)))
       progress.events.onExtract?.({ total, done, computed: done - before }, view, views.length)
     if (now.waitingFor === null || said.has(now.waitingFor)) return
     said.add(now.waitingFor)
