@@ -2,10 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { signalTo, startCluster } from '../../support/cluster.js'
-import { until } from '../../support/folders.js'
 import { type RedisServer, startRedis } from '../../support/redis.js'
 import { fileStoreUrl, lookInto, makeInputs, ROWS, undisturbed, withoutHeads } from './outcome.js'
-import { activeIn, queueOf, share, untilActive } from './points.js'
+import { activeIn, queueOf, share, untilActive, untilChild } from './points.js'
 import { RUN_TIMEOUT_MS } from './run.js'
 
 /** Twice the lock's duration. */
@@ -26,7 +25,7 @@ describe('an engine process that is blocked', { timeout: RUN_TIMEOUT_MS }, () =>
     const { folder, extraction } = inputs
     const handle = await cluster.service.enqueueExtraction(extraction, { folder })
     const shards = queueOf(cluster, share(0))
-    await until(async () => worker.children().length > 0)
+    await untilChild([worker])
     const held = await untilActive(shards)
     const [child = 0] = worker.children()
     signalTo(child, 'SIGSTOP')

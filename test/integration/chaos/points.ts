@@ -4,10 +4,12 @@ import type { Job, Queue } from 'bullmq'
 import { isHeadstartError } from '../../../src/errors.js'
 import { queueNamesOf, shardQueueName } from '../../../src/queue/jobs.js'
 import type { JobHandle, JobProgress, JobResult, JobView } from '../../../src/queue/types.js'
-import type { Cluster } from '../../support/cluster.js'
+import type { Cluster, WorkerProcess } from '../../support/cluster.js'
 
-/** A pass of the coordinator is shorter than this only where there is nothing to do. */
-const POLL_MS = 15
+/** Passes of the coordinator are further apart. */
+const POLL_MS = 50
+/** A pass itself is short. */
+const POLL_ACTIVE_MS = 10
 
 const nullWhileAway = (error: unknown): null => {
   if (isHeadstartError(error, 'QUEUE_UNAVAILABLE')) return null
@@ -92,6 +94,15 @@ export const untilActive = async (queue: Queue): Promise<ReadonlyMap<string, num
   for (;;) {
     const active = await activeIn(queue)
     if (active.size > 0) return active
+    await sleep(POLL_ACTIVE_MS)
+  }
+}
+
+/** Waits until the worker has an engine process. */
+export const untilChild = async (workers: readonly WorkerProcess[]): Promise<readonly number[]> => {
+  for (;;) {
+    const children = workers.flatMap((worker) => worker.children())
+    if (children.length > 0) return children
     await sleep(POLL_MS)
   }
 }

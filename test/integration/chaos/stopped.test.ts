@@ -15,7 +15,7 @@ import {
   undisturbed,
   withoutHeads,
 } from './outcome.js'
-import { queueOf, share, untilActive } from './points.js'
+import { queueOf, share, untilActive, untilChild } from './points.js'
 import { RUN_TIMEOUT_MS } from './run.js'
 
 let redis: RedisServer
@@ -42,7 +42,7 @@ describe('a worker that is stopped past its lock', { timeout: RUN_TIMEOUT_MS }, 
     const { folder, extraction } = inputs
     const handle = await cluster.service.enqueueExtraction(extraction, { folder })
     const [shardId] = [...(await untilActive(queueOf(cluster, share(0)))).keys()]
-    await until(async () => stopped.children().length > 0)
+    await untilChild([stopped])
     const pids = [...stopped.children(), stopped.pid]
     for (const pid of pids) signalTo(pid, 'SIGSTOP')
 
