@@ -43,7 +43,11 @@ export const viewOf = (job: Job, state: string): JobView => {
     createdAt: new Date(job.timestamp).toISOString(),
     startedAt: timeOf(job.processedOn),
     finishedAt: timeOf(job.finishedOn),
-    failedAttempts: shown === 'completed' ? Math.max(0, job.attemptsMade - 1) : job.attemptsMade,
+    // BullMQ counts the try that ended well, and the one that was cancelled, too.
+    failedAttempts:
+      shown === 'completed' || shown === 'cancelled'
+        ? Math.max(0, job.attemptsMade - 1)
+        : job.attemptsMade,
     datasetId,
     progress: progress.success ? progress.data : null,
     result: shown === 'completed' && result.success ? result.data : null,
