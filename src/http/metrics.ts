@@ -2,7 +2,7 @@
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { HeadstartError } from '../errors.js'
 import type { QueueCounts, Service } from '../queue/types.js'
-import { withinTime } from './within-time.js'
+import { withinTime } from '../queue/within-time.js'
 
 export interface Metrics {
   onRequest(

@@ -1,9 +1,8 @@
 // Owns the choice of the queue: Redis, or an embedded PostgreSQL in a folder. Both run the same BullMQ.
 // Refuses what is no queue's address; never shows a password.
 import { HeadstartError } from '../errors.js'
+import { kindOfAddress } from './address.js'
 import type { QueueBackend } from './port.js'
-
-const REDIS_URL = /^rediss?:\/\//
 
 /**
  * Opens the queue at an address.
@@ -13,8 +12,9 @@ const REDIS_URL = /^rediss?:\/\//
  * @throws CONFIG_INVALID, QUEUE_UNAVAILABLE; QUEUE_OWNED when another process owns the folder.
  */
 export const openBackend = async (url: string): Promise<QueueBackend> => {
-  if (REDIS_URL.test(url)) return (await import('./redis.js')).openRedis(url)
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(url))
+  const kind = kindOfAddress(url)
+  if (kind === 'redis') return (await import('./redis.js')).openRedis(url)
+  if (kind === 'other')
     throw new HeadstartError('CONFIG_INVALID', 'a queue is redis://host:port or a folder')
   return (await import('./embedded.js')).openEmbedded(url)
 }

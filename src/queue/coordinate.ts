@@ -12,7 +12,7 @@ import { featureSetIdOf } from '../identity/ids.js'
 import { cancelShards } from './cancel.js'
 import { type ActiveJob, type Handler, LookAgain } from './consume.js'
 import { GivenUp } from './failure.js'
-import { extractionPayloadSchema, queueNamesOf, shardJobId, shardQueueName } from './jobs.js'
+import { EXTRACTION_QUEUE, extractionPayloadSchema, shardJobId, shardQueueName } from './jobs.js'
 import { createPlanCache, type LoadPlan } from './plan-cache.js'
 import { type Context, type Extraction, type Pass, pursueShard } from './pursue-shard.js'
 import { type ExtractionJobResult, extractionProgressSchema, shardResultSchema } from './types.js'
@@ -32,8 +32,7 @@ const findRivalPlans = async (
   { job }: Extraction,
   load: LoadPlan,
 ): Promise<readonly (readonly PlannedShard[])[]> => {
-  const [queueName = ''] = queueNamesOf('extraction')
-  const jobs = await backend.queue(queueName).getJobs(['waiting', 'active', 'delayed'])
+  const jobs = await backend.queue(EXTRACTION_QUEUE).getJobs(['waiting', 'active', 'delayed'])
   const plans: (readonly PlannedShard[])[] = []
   for (const other of jobs) {
     const parsed = extractionPayloadSchema.safeParse(other?.data)
@@ -209,7 +208,6 @@ const MAY_COME_BACK = ['STORE_UNAVAILABLE', 'QUEUE_UNAVAILABLE'] as const
 export const createCoordinator = (context: Context): Handler<'extraction'> => {
   const load = createPlanCache(context.workspace.store)
   const certifying: Certifying = new Map()
-  const [queueName = ''] = queueNamesOf('extraction')
   return {
     kind: 'extraction',
     concurrency: 1,
@@ -219,7 +217,7 @@ export const createCoordinator = (context: Context): Handler<'extraction'> => {
       // One pass at a time over all workers: two at once could enqueue the same samples twice. The
       // setting is lost with the queue's memory, so it is made again. An embedded queue has one process.
       if (context.backend.kind === 'redis')
-        await context.backend.queue(queueName).setGlobalConcurrency(1)
+        await context.backend.queue(EXTRACTION_QUEUE).setGlobalConcurrency(1)
       try {
         return await passOnce(context, job, load, certifying)
       } catch (error) {

@@ -3,16 +3,13 @@
 import { Redis } from 'ioredis'
 import { type Finding, failed, ok } from '../catalog/doctor-check.js'
 import { messageOf } from '../errors.js'
+import { shownAddress } from './address.js'
 
 const CONNECT_TIMEOUT_MS = 5_000
 const COMMAND_TIMEOUT_MS = 5_000
 
 export const MEND_REACH =
   'Check HEADSTART_QUEUE (redis://[user:password@]host:port[/db], rediss:// with TLS), the password and the network.'
-
-/** Host, port and database: the rest of the address is nobody's business. */
-const shownAddress = ({ protocol, host, pathname }: URL): string =>
-  `${protocol}//${host}${pathname === '/' ? '' : pathname}`
 
 const decoded = (text: string): string => {
   try {

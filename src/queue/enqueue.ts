@@ -13,9 +13,10 @@ import type { Sha256 } from '../identity/hash.js'
 import { featureSetIdOf, runKeyOf } from '../identity/ids.js'
 import { ensureJob } from './ensure-job.js'
 import {
+  EXTRACTION_QUEUE,
   extractionJobId,
   PAYLOAD_VERSION,
-  queueNamesOf,
+  TRAINING_QUEUE,
   type TrainingPayload,
   trainingJobId,
 } from './jobs.js'
@@ -72,12 +73,11 @@ const addExtractions = async (
   { backend }: Context,
   { specs, datasetId, content, featureSetIds }: Resolved,
 ): Promise<readonly string[]> => {
-  const [queueName = ''] = queueNamesOf('extraction')
   const ids = featureSetIds.map(extractionJobId)
   for (const [index, id] of ids.entries()) {
     const extractorId = extractorIdOfSpec(specs[index] as ExtractorSpec)
     const payload = { version: PAYLOAD_VERSION, extractorId, datasetId, content } as const
-    await ensureJob(backend.queue(queueName), 'extraction', id, payload)
+    await ensureJob(backend.queue(EXTRACTION_QUEUE), 'extraction', id, payload)
   }
   return ids
 }
@@ -128,7 +128,6 @@ export const enqueueTrainingJobs = async (
     ...(name === undefined ? {} : { name }),
   }
   const id = trainingJobId(runIds, { name, maxQuarantine })
-  const [queueName = ''] = queueNamesOf('training')
-  await ensureJob(context.backend.queue(queueName), 'training', id, payload)
+  await ensureJob(context.backend.queue(TRAINING_QUEUE), 'training', id, payload)
   return { id, runIds, extraction: { ids, featureSetIds } }
 }

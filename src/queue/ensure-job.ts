@@ -49,7 +49,7 @@ export const addJob = async <Kind extends JobKind>(
   id: string,
   payload: PayloadOf[Kind],
 ): Promise<void> => {
-  await queue.add(kind, payload, { jobId: id, ...JOB_OPTIONS[kind] })
+  await queue.add(kind, payload, { jobId: id, ...JOB_OPTIONS })
 }
 
 /** Puts a new job in the place of one that has ended, or was cancelled before it began. */

@@ -1,5 +1,5 @@
-// Owns the job registry: each kind's payload with its version, its deterministic id, its retry policy
-// and how long it is kept. Payloads hold ids and heads: jobs lie in clear text, and never hold a secret.
+// Owns the job registry: each kind's payload with its version, its deterministic id; the retry policy
+// and how long jobs are kept. Payloads hold ids and heads: jobs lie in clear text, and never hold a secret.
 import { z } from 'zod'
 import { ENGINES, type EngineName } from '../extractor/spec.js'
 import { sha256Schema } from '../features/shard.js'
@@ -91,28 +91,23 @@ export const kindOfJobId = (id: string): JobKind | null =>
 /** Shards wait in a queue per engine, so that only workers that have the engine take them. */
 export const shardQueueName = (engine: EngineName): string => `headstart-shard-${engine}`
 
-export const queueNamesOf = (kind: JobKind): readonly string[] =>
-  kind === 'shard' ? ENGINES.map(shardQueueName) : [`headstart-${kind}`]
+export const EXTRACTION_QUEUE = 'headstart-extraction'
+export const TRAINING_QUEUE = 'headstart-training'
 
-/** Tries of a job whose failure may pass; the delays double from `delay`, with jitter. */
-const retry = (attempts: number) => ({
-  attempts,
-  backoff: { type: 'exponential', delay: 1000, jitter: 0.5 },
-})
+export const queueNamesOf = (kind: JobKind): readonly string[] => {
+  if (kind === 'shard') return ENGINES.map(shardQueueName)
+  return [kind === 'extraction' ? EXTRACTION_QUEUE : TRAINING_QUEUE]
+}
 
 const DAY_SECONDS = 86_400
 
 /**
- * The store is the truth, so ended jobs are kept only to be looked at: results for a day, failures
- * for a week.
+ * Of every kind of job. What may pass is tried again, with delays that double, and jitter. The store
+ * is the truth, so ended jobs are kept only to be looked at: results for a day, failures for a week.
  */
-const kept = {
+export const JOB_OPTIONS = {
+  attempts: 5,
+  backoff: { type: 'exponential', delay: 1000, jitter: 0.5 },
   removeOnComplete: { age: DAY_SECONDS, count: 20_000 },
   removeOnFail: { age: 7 * DAY_SECONDS, count: 20_000 },
-}
-
-export const JOB_OPTIONS = {
-  extraction: { ...retry(5), ...kept },
-  shard: { ...retry(5), ...kept },
-  training: { ...retry(5), ...kept },
 } as const

@@ -7,6 +7,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { HeadstartError } from '../errors.js'
+import { isAlive } from '../store/process-alive.js'
 
 const RECORD = 'owner.json'
 /** A stopped owner's kernel still accepts; only a port that nobody listens on refuses. */
@@ -31,17 +32,8 @@ const parseRecord = (text: string): OwnerRecord | null => {
   }
 }
 
-const isProcess = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH')
-  }
-}
-
 /** Whether the process that wrote the record lives. */
-const isAlive = ({ pid, port, id }: OwnerRecord): Promise<boolean> =>
+const owns = ({ pid, port, id }: OwnerRecord): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = createConnection({ host: '127.0.0.1', port })
     let answer = ''
@@ -50,7 +42,7 @@ const isAlive = ({ pid, port, id }: OwnerRecord): Promise<boolean> =>
       resolve(alive)
     }
     // Accepted, but silent: a stopped process still owns the folder.
-    socket.setTimeout(PROBE_TIMEOUT_MS, () => settle(isProcess(pid)))
+    socket.setTimeout(PROBE_TIMEOUT_MS, () => settle(isAlive(pid)))
     socket.on('data', (data) => {
       answer += data.toString('latin1')
     })
@@ -128,7 +120,7 @@ export const acquireFolder = async (folder: string): Promise<() => Promise<void>
         { details: [`if that process is gone for good, remove ${path}`] },
       )
     }
-    if (owner !== null && (await isAlive(owner))) {
+    if (owner !== null && (await owns(owner))) {
       server.close()
       throw new HeadstartError(
         'QUEUE_OWNED',

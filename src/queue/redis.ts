@@ -3,7 +3,9 @@
 import { Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { HeadstartError, messageOf } from '../errors.js'
+import { shownAddress } from './address.js'
 import type { QueueBackend } from './port.js'
+import { withinTime } from './within-time.js'
 
 /** How long a first connection may take. */
 const CONNECT_TIMEOUT_MS = 10_000
@@ -41,27 +43,22 @@ const assertReachable = async (client: Redis, shown: string): Promise<void> => {
   client.on('error', (error) => {
     reason ??= error
   })
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer in time')), CONNECT_TIMEOUT_MS)
-  })
   try {
-    await Promise.race([client.connect().then(() => client.ping()), late])
+    const answer = client.connect().then(() => client.ping())
+    await withinTime(answer, CONNECT_TIMEOUT_MS, () => new Error('no answer in time'))
     // A database that does not exist is told by an event too, and database 0 taken instead.
     if (reason !== undefined) throw reason
   } catch (error) {
     client.disconnect()
     const cause = reason ?? error
     throw new HeadstartError('QUEUE_UNAVAILABLE', `${shown}: ${messageOf(cause)}`, { cause })
-  } finally {
-    clearTimeout(timer)
   }
 }
 
 /** @throws CONFIG_INVALID, QUEUE_UNAVAILABLE. */
 export const openRedis = async (text: string): Promise<QueueBackend> => {
   const url = parseUrl(text)
-  const shown = `${url.protocol}//${url.host}${url.pathname === '/' ? '' : url.pathname}`
+  const shown = shownAddress(url)
   const producer = connect(text, { maxRetriesPerRequest: 3 })
   await assertReachable(producer, shown)
   const queues = new Map<string, Queue>()

@@ -10,7 +10,7 @@ import { cancelIn } from './cancel.js'
 import { enqueueExtractionJobs, enqueueTrainingJobs } from './enqueue.js'
 import { createHandle } from './handle.js'
 import { viewOf } from './job-view.js'
-import { JOB_KINDS, kindOfJobId, queueNamesOf } from './jobs.js'
+import { EXTRACTION_QUEUE, JOB_KINDS, kindOfJobId, queueNamesOf } from './jobs.js'
 import type { QueueBackend } from './port.js'
 import { isQueueFault } from './queue-fault.js'
 import { readJob } from './read-job.js'
@@ -25,6 +25,7 @@ import type {
   Service,
   TrainingJobResult,
 } from './types.js'
+import { withinTime } from './within-time.js'
 
 const PING_TIMEOUT_MS = 3000
 const DEFAULT_LIMIT = 100
@@ -174,19 +175,9 @@ export const createService = (backend: QueueBackend, workspace: Workspace): Serv
     listRuns: () => listRuns(workspace.store),
     counts,
     ping: async () => {
-      let timer: NodeJS.Timeout | undefined
-      const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(
-          () => reject(new HeadstartError('QUEUE_UNAVAILABLE', 'the queue does not answer')),
-          PING_TIMEOUT_MS,
-        )
-      })
-      const [queueName = ''] = queueNamesOf('extraction')
-      try {
-        await Promise.race([asking(() => backend.queue(queueName).getJobCounts('waiting')), late])
-      } finally {
-        clearTimeout(timer)
-      }
+      const answer = asking(() => backend.queue(EXTRACTION_QUEUE).getJobCounts('waiting'))
+      const late = () => new HeadstartError('QUEUE_UNAVAILABLE', 'the queue does not answer')
+      await withinTime(answer, PING_TIMEOUT_MS, late)
     },
     close: async () => undefined,
   }

@@ -3,13 +3,14 @@
 import { HeadstartError } from '../errors.js'
 import type { Workspace } from '../experiment/workspace.js'
 import type { ActiveJob, Handler } from './consume.js'
-import { queueNamesOf } from './jobs.js'
+import { EXTRACTION_QUEUE } from './jobs.js'
 import { createPlanCache } from './plan-cache.js'
 import { findPoison, poisonError } from './poison.js'
 import type { QueueBackend } from './port.js'
 import type { Slots } from './slots.js'
 import type { SampleRange, ShardTask } from './stage-protocol.js'
 import { StageDied, type StageProcess } from './supervisor.js'
+import { throttleReports } from './throttle-reports.js'
 import type { ShardJobResult } from './types.js'
 
 interface Context {
@@ -19,21 +20,6 @@ interface Context {
   readonly onNotice: (message: string) => void
 }
 
-/** Progress reaches the queue at most this often. */
-const REPORT_INTERVAL_MS = 500
-
-/** Reports the latest progress now and then; a report that fails is no failure of the work. */
-const throttle = <Progress>(report: (progress: Progress) => Promise<void>) => {
-  let lastMs = Number.NEGATIVE_INFINITY
-  return (progress: Progress): void => {
-    if (performance.now() - lastMs < REPORT_INTERVAL_MS) return
-    lastMs = performance.now()
-    report(progress).catch(() => undefined)
-  }
-}
-
-export { throttle as throttleReports }
-
 const runTask = (
   stage: StageProcess,
   job: ActiveJob<'shard'>,
@@ -41,7 +27,7 @@ const runTask = (
 ): Promise<ShardJobResult> => {
   const isRetry = job.wasBegun
   const task: ShardTask = { kind: 'shard', payload: job.payload, isRetry, only }
-  const onProgress = throttle(job.report)
+  const onProgress = throttleReports(job.report)
   return stage.run(task, {
     signal: job.signal,
     onProgress: (progress) => {
@@ -92,8 +78,7 @@ const wakeCoordinator = async (
   { payload }: ActiveJob<'shard'>,
 ): Promise<void> => {
   if ((await backend.queue(queueName).getJobCountByTypes('waiting')) > 0) return
-  const [extractions = ''] = queueNamesOf('extraction')
-  const extraction = await backend.queue(extractions).getJob(payload.extraction)
+  const extraction = await backend.queue(EXTRACTION_QUEUE).getJob(payload.extraction)
   await extraction?.promote()
 }
 

@@ -12,12 +12,17 @@ import { featureSetIdOf } from '../identity/ids.js'
 import { type ActiveJob, type Handler, LookAgain } from './consume.js'
 import { addJob, isOurFailure, lookAt, replaceJob } from './ensure-job.js'
 import { fromFailedReason, GivenUp } from './failure.js'
-import { type ExtractionPayload, extractionJobId, PAYLOAD_VERSION, queueNamesOf } from './jobs.js'
+import {
+  EXTRACTION_QUEUE,
+  type ExtractionPayload,
+  extractionJobId,
+  PAYLOAD_VERSION,
+} from './jobs.js'
 import { keepLast } from './keep-last.js'
 import { loadExtractorSpec } from './load-extractor.js'
 import type { QueueBackend } from './port.js'
 import type { Slots } from './slots.js'
-import { throttleReports } from './work-shard.js'
+import { throttleReports } from './throttle-reports.js'
 
 /** Between looks at an extraction that is under way. */
 const LOOK_AGAIN_MS = 1000
@@ -35,8 +40,7 @@ const pursue = async (
   extractorId: Sha256,
   featureSetId: Sha256,
 ): Promise<void> => {
-  const [queueName = ''] = queueNamesOf('extraction')
-  const queue = backend.queue(queueName)
+  const queue = backend.queue(EXTRACTION_QUEUE)
   const id = extractionJobId(featureSetId)
   const { datasetId, content } = job.payload
   const payload: ExtractionPayload = { version: PAYLOAD_VERSION, extractorId, datasetId, content }

@@ -4,7 +4,7 @@ import { findTensorflowPackage } from '../extractor/engines/tensorflow.js'
 import { ENGINES, type EngineName } from '../extractor/spec.js'
 import { type Consumer, consume, type Handler } from './consume.js'
 import { createCoordinator } from './coordinate.js'
-import { type JobKind, queueNamesOf, shardQueueName } from './jobs.js'
+import { EXTRACTION_QUEUE, type JobKind, shardQueueName, TRAINING_QUEUE } from './jobs.js'
 import type { QueueBackend } from './port.js'
 import { assertBindings, type Binding, type WorkerKind } from './registry.js'
 import { createSlots, environmentsOf, listGpus, type Slots } from './slots.js'
@@ -51,12 +51,11 @@ const bindExtract = async (
   const gpus = await listGpus(options.visibleGpus)
   const engines = enginesHere()
   const slots: Slots[] = []
-  const [extractions = ''] = queueNamesOf('extraction')
   const coordinator = createCoordinator({ backend, workspace, onNotice })
   const bound: Bound[] = [
     {
       kind: 'extraction',
-      queueName: extractions,
+      queueName: EXTRACTION_QUEUE,
       handler: coordinator as unknown as Handler<JobKind>,
     },
   ]
@@ -78,10 +77,13 @@ const bindTrain = (
   onNotice: (message: string) => void,
 ): { bound: Bound[]; slots: Slots[]; engines: readonly EngineName[] } => {
   const slots = createSlots([{}], { workspace: workspace.options, onNotice })
-  const [queueName = ''] = queueNamesOf('training')
   const handler = createTrainingHandler({ backend, workspace, slots })
   const bound = [
-    { kind: 'training' as const, queueName, handler: handler as unknown as Handler<JobKind> },
+    {
+      kind: 'training' as const,
+      queueName: TRAINING_QUEUE,
+      handler: handler as unknown as Handler<JobKind>,
+    },
   ]
   return { bound, slots: [slots], engines: [] }
 }

@@ -10,20 +10,12 @@ import { sha256 } from '../identity/hash.js'
 import { systemCodeOf } from './file-errors.js'
 import { linkIfAbsent, makeFolder, tempFolderOf } from './file-paths.js'
 import type { StoreKey } from './port.js'
+import { isAlive } from './process-alive.js'
 
 const LOCK_WAIT_MS = 5_000
 /** Locks are held for milliseconds; a holder this old has crashed. */
 const LOCK_STALE_MS = 30_000
 const POLL_MS = 10
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return systemCodeOf(error) !== 'ESRCH'
-  }
-}
 
 /** The text of the lock when its holder has crashed: known by age or, on this host, by process id. */
 const staleTextOf = async (lockPath: string): Promise<string | null> => {

@@ -3,13 +3,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { ExperimentResult } from '../../src/experiment/result.js'
 import { openStore } from '../../src/store/open.js'
-import type { Store } from '../../src/store/port.js'
 import { runJson } from '../support/cli.js'
 import { filesBelow, makeFolder } from '../support/folders.js'
 import { type MotoServer, startMoto } from '../support/moto.js'
 import { writeTinyBase } from '../support/tiny-base.js'
 import { writeFiles, writeTinyImages } from '../support/tiny-images.js'
-import { keysBelow, storeIn } from './state.js'
+import { contentOf, storeIn } from './state.js'
 
 let moto: MotoServer
 beforeAll(async () => {
@@ -28,23 +27,6 @@ const makeProject = async (): Promise<string> => {
   }
   await writeFiles(cwd, { 'experiment.json': JSON.stringify(experiment) })
   return cwd
-}
-
-/** Everything but run.json and names, which hold a time: key to bytes. */
-const contentOf = async (store: Store): Promise<Map<string, string>> => {
-  const content = new Map<string, string>()
-  for (const prefix of [
-    'bases/',
-    'datasets/',
-    'extractors/',
-    'features/',
-    'feature-sets/',
-    'runs/',
-  ])
-    for (const key of await keysBelow(store, prefix))
-      if (!key.endsWith('run.json'))
-        content.set(key, Buffer.from((await store.get(key)) ?? []).toString('base64'))
-  return content
 }
 
 it('a folder and an S3 server hold the same objects after the same experiment', async () => {

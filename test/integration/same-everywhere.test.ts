@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ExperimentResult } from '../../src/experiment/result.js'
 import { openStore } from '../../src/store/open.js'
-import type { Store } from '../../src/store/port.js'
 import { runJson } from '../support/cli.js'
 import { writeDenseBase, writeDenseDataset } from '../support/dense-base.js'
 import { makeFolder } from '../support/folders.js'
@@ -13,7 +12,7 @@ import { type RedisServer, startRedis } from '../support/redis.js'
 import { writeTinyBase } from '../support/tiny-base.js'
 import { writeFiles, writeTinyImages } from '../support/tiny-images.js'
 import { startService, startUp } from '../support/up.js'
-import { keysBelow, storeIn } from './state.js'
+import { contentOf, storeIn } from './state.js'
 
 const COMMAND = ['run', 'experiment.json', '--json']
 const TIMEOUT_MS = 180_000
@@ -59,23 +58,6 @@ const writeImageProject = async (cwd: string): Promise<void> => {
     heads,
   }
   await writeFiles(cwd, { 'experiment.json': JSON.stringify(experiment) })
-}
-
-/** Key to bytes of everything but run.json, which holds a time. */
-const contentOf = async (store: Store): Promise<Map<string, string>> => {
-  const content = new Map<string, string>()
-  for (const prefix of [
-    'bases/',
-    'datasets/',
-    'extractors/',
-    'features/',
-    'feature-sets/',
-    'runs/',
-  ])
-    for (const key of await keysBelow(store, prefix))
-      if (!key.endsWith('run.json'))
-        content.set(key, Buffer.from((await store.get(key)) ?? []).toString('base64'))
-  return content
 }
 
 const withoutTimes = ({ seconds: _seconds, ...result }: ExperimentResult) => result

@@ -16,6 +16,23 @@ export const keysBelow = async (store: Store, prefix: string): Promise<string[]>
   return keys
 }
 
+/** Everything but run.json and names, which hold a time: key to bytes. */
+export const contentOf = async (store: Store): Promise<Map<string, string>> => {
+  const content = new Map<string, string>()
+  for (const prefix of [
+    'bases/',
+    'datasets/',
+    'extractors/',
+    'features/',
+    'feature-sets/',
+    'runs/',
+  ])
+    for (const key of await keysBelow(store, prefix))
+      if (!key.endsWith('run.json'))
+        content.set(key, Buffer.from((await store.get(key)) ?? []).toString('base64'))
+  return content
+}
+
 const read = async (store: Store, key: string): Promise<Uint8Array> => {
   const bytes = await store.get(key)
   if (bytes === null) throw new Error(`${key} is missing`)

@@ -1,6 +1,7 @@
 // Owns which service a command goes through: the `headstart up` of its folder, or the Redis that
 // HEADSTART_QUEUE names, or none. What was asked for explicitly is never passed over in silence.
 import { HeadstartError } from '../../errors.js'
+import { kindOfAddress } from '../../queue/address.js'
 import type { Service } from '../../queue/types.js'
 import { VERSION } from '../../version.js'
 import type { Context } from '../context.js'
@@ -13,10 +14,8 @@ export interface ChosenService {
   close(): Promise<void>
 }
 
-const REDIS_URL = /^rediss?:\/\//
-
 export const isRedis = (url: string | undefined): url is string =>
-  url !== undefined && REDIS_URL.test(url)
+  url !== undefined && kindOfAddress(url) === 'redis'
 
 const redisPlace = (url: string): string => {
   if (!URL.canParse(url)) return url

@@ -1,9 +1,9 @@
 // Owns what operators ask: health, metrics, the OpenAPI document.
 import { z } from 'zod'
 import { HeadstartError, messageOf } from '../../errors.js'
+import { withinTime } from '../../queue/within-time.js'
 import type { App, HttpContext } from '../context.js'
 import { problemResponses } from '../problem.js'
-import { withinTime } from '../within-time.js'
 
 const tags = ['operations']
 const statusSchema = z.strictObject({ status: z.literal('ok') })
