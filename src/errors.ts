@@ -53,8 +53,8 @@ export const ERROR_CATALOGUE = {
 
   // Bases
   BASE_INVALID: entry(
-    'The base is not a TF.js LayersModel or GraphModel that can be trusted.',
-    'Convert the model again with tensorflowjs_converter and register the whole folder.',
+    'The base is no model that can be trusted: TF.js LayersModel or GraphModel, ONNX, or SavedModel.',
+    'Export or convert the model again and register the whole folder, or the .onnx file.',
     422,
   ),
   BASE_WEIGHTS_INVALID: entry(
@@ -75,6 +75,11 @@ export const ERROR_CATALOGUE = {
   BASE_LAYER_UNKNOWN: entry(
     'The base uses a layer class or an operation that the engine does not know.',
     'Export the base without custom layers, or use another engine.',
+    422,
+  ),
+  BASE_NOT_COMPILED: entry(
+    'The base has no form that onnxruntime can compute.',
+    'Register it again with `headstart base add`, or use another engine; the message says why.',
     422,
   ),
   BASE_DOWNLOAD_FAILED: entry(

@@ -4,7 +4,9 @@ import { totalmem } from 'node:os'
 import type { OpenDataset } from '../dataset/types.js'
 import { HeadstartError, isHeadstartError } from '../errors.js'
 import { type ExtractionResult, extract } from '../extract/run.js'
-import { type BaseRecord, type LoadedBase, loadBase } from '../extractor/base/load.js'
+import type { BaseRecord } from '../extractor/base/load.js'
+import { loadBaseFor } from '../extractor/base/load-for.js'
+import type { LoadedBase } from '../extractor/base/loaded-base.js'
 import { chooseEngine } from '../extractor/choose-engine.js'
 import { type Extractor, openExtractor } from '../extractor/extractor.js'
 import { resolveExtractorSpec } from '../extractor/resolve.js'
@@ -124,7 +126,7 @@ export const settleQuarantine = (
 export const createExtractorOpener = (store: Store) => {
   let base: Promise<LoadedBase> | undefined
   return async (spec: ExtractorSpec): Promise<Extractor> => {
-    base ??= loadBase(store, spec.base.id)
+    base ??= loadBaseFor(store, spec)
     return openExtractor(spec, await base)
   }
 }

@@ -15,7 +15,12 @@ export interface ResolvedEngine {
  * libtensorflow picks its kernels by the batch size, so its batches always have this size. The
  * wasm kernels compute each sample alone: their bits are the same in any batch.
  */
-const FIXED_BATCH: Readonly<Record<EngineName, number | null>> = { wasm: null, tensorflow: 16 }
+const FIXED_BATCH: Readonly<Record<EngineName, number | null>> = {
+  wasm: null,
+  tensorflow: 16,
+  onnxruntime: null,
+  webgpu: 16,
+}
 
 const resolved = (name: EngineName): ResolvedEngine => ({ name, fixedBatch: FIXED_BATCH[name] })
 

@@ -3,11 +3,12 @@
 import { HeadstartError, isHeadstartError } from '../errors.js'
 import { type EngineInfo, widthOf } from '../features/shard.js'
 import type { Sha256 } from '../identity/hash.js'
-import type { LoadedBase } from './base/load.js'
+import type { LoadedBase } from './base/loaded-base.js'
 import { decoderVersion } from './decode.js'
+import { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from './engine-settings.js'
 import { createEnginePool, type EnginePool } from './engines/pool.js'
 import { decodeSample, type SampleContent } from './input.js'
-import { type ExtractorSpec, extractorIdOfSpec } from './spec.js'
+import { type EngineName, type ExtractorSpec, extractorIdOfSpec } from './spec.js'
 
 export type { SampleContent } from './input.js'
 
@@ -38,8 +39,16 @@ export interface Extractor {
   close(): Promise<void>
 }
 
-/** Memory of a wasm thread grows with its batch, its rate hardly does. */
-const WASM_BATCH = 8
+/**
+ * Samples in a batch where the spec does not fix them. Memory of a wasm thread grows with its batch,
+ * its rate hardly does.
+ */
+const BATCH: Readonly<Record<EngineName, number>> = {
+  wasm: 8,
+  tensorflow: 16,
+  onnxruntime: 16,
+  webgpu: 16,
+}
 
 type Decoded = Uint8Array | Float32Array | { readonly reason: string }
 
@@ -66,21 +75,26 @@ const joined = (parts: readonly (Uint8Array | Float32Array)[]): Uint8Array | Flo
   return target
 }
 
-const inputShapeOf = ({ input }: ExtractorSpec): readonly number[] =>
-  input.kind === 'image' ? [...input.size, 3] : input.shape
+export interface ExtractorOptions {
+  /** Engine threads; default: what suits the engine and the cores of this machine. */
+  readonly threads?: number | undefined
+  readonly settings?: EngineSettings | undefined
+}
 
 /** Starts the engine threads of an extractor. Close it. */
 export const openExtractor = (
   spec: ExtractorSpec,
   base: LoadedBase,
-  options: { readonly threads?: number } = {},
+  options: ExtractorOptions = {},
 ): Extractor => {
   if (base.baseId !== spec.base.id)
     throw new HeadstartError('FEATURES_MISMATCH', 'the extractor belongs to another base')
-  const { cut, pooling, engine, fixedBatch } = spec
-  const request = { base, engine, cut, pooling, fixedBatch, inputShape: inputShapeOf(spec) }
-  const image = spec.input.kind === 'image' ? spec.input : null
-  const pool: EnginePool = createEnginePool({ kind: 'forward', request, image }, options.threads)
+  const { cut, pooling, engine, fixedBatch, precision, input } = spec
+  const { settings = DEFAULT_ENGINE_SETTINGS, threads } = options
+  const pool: EnginePool = createEnginePool(
+    { base, engine, settings, precision, cut, pooling, fixedBatch, input },
+    { threads },
+  )
   const width = widthOf(spec.featureShape)
   let info: EngineInfo | null = null
   let tensors = 0
@@ -105,7 +119,7 @@ export const openExtractor = (
     id: extractorIdOfSpec(spec),
     spec,
     width,
-    batchSize: fixedBatch ?? WASM_BATCH,
+    batchSize: fixedBatch ?? BATCH[engine],
     // Each thread computes one batch while the next one is decoded.
     parallelBatches: pool.threads * 2,
     info: () => info,

@@ -9,12 +9,16 @@ export const KERNELS = ['nearest', 'linear', 'cubic', 'mitchell', 'lanczos2', 'l
 export const FITS = ['fill', 'cover', 'contain'] as const
 export const POOLINGS = ['none', 'avg', 'max'] as const
 /** What computes. `auto` is a request, never a part of a spec. */
-export const ENGINES = ['wasm', 'tensorflow'] as const
+export const ENGINES = ['wasm', 'tensorflow', 'onnxruntime', 'webgpu'] as const
 export type EngineName = (typeof ENGINES)[number]
 /** What a user may ask for. */
 export const ENGINE_REQUESTS = ['auto', ...ENGINES] as const
 export type EngineRequestName = (typeof ENGINE_REQUESTS)[number]
-export const BASE_FORMATS = ['layers-model', 'graph-model'] as const
+export const BASE_FORMATS = ['layers-model', 'graph-model', 'onnx', 'saved-model'] as const
+export type BaseFormat = (typeof BASE_FORMATS)[number]
+/** Arithmetic of the base; features are float32 in both. `fp32` is float32 throughout, no TF32. */
+export const PRECISIONS = ['fp32', 'fp16'] as const
+export type Precision = (typeof PRECISIONS)[number]
 
 const channelTriple = z.tuple([z.number(), z.number(), z.number()])
 const range = z.tuple([z.number().positive(), z.number().positive()])
@@ -71,7 +75,7 @@ export const extractorSpecSchema = z.strictObject({
   input: z.discriminatedUnion('kind', [imageInputSchema, tensorInputSchema]),
   view: viewSchema,
   engine: z.enum(ENGINES),
-  precision: z.literal('fp32'),
+  precision: z.enum(PRECISIONS),
   /** Samples in every forward pass, the last one padded; null where the engine's bits do not depend on it. */
   fixedBatch: z.int().positive().nullable(),
   /** Shape of one feature. */

@@ -11,7 +11,7 @@ import {
   type SymbolicTensor,
 } from '@tensorflow/tfjs-layers'
 import { HeadstartError, messageOf } from '../errors.js'
-import type { LoadedBase } from '../extractor/base/load.js'
+import type { TfjsBase } from '../extractor/base/loaded-base.js'
 import { loadTfjsModel, type Tfjs } from '../extractor/engines/tfjs.js'
 import { cutLayersModel } from '../extractor/engines/tfjs-cut.js'
 import type { ExtractorSpec } from '../extractor/spec.js'
@@ -23,7 +23,7 @@ import type { HeadArtifacts } from './types.js'
 const TFJS: Tfjs = { core, layers: tfLayers, converter }
 
 export interface ComposeRequest {
-  readonly base: LoadedBase
+  readonly base: TfjsBase
   readonly cut: string
   readonly pooling: ExtractorSpec['pooling']
   /** Shape of one input of the base, normalised float32, every axis known. */

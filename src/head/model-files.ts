@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { io } from '@tensorflow/tfjs-core'
 import { type LayersModel, loadLayersModel, type SymbolicTensor } from '@tensorflow/tfjs-layers'
+import { parseModelJson } from '../extractor/base/model-json.js'
 import { readBaseSource } from '../extractor/base/read-source.js'
 import { VERSION } from '../version.js'
 import { ensureHeadBackend } from './backend.js'
@@ -54,7 +55,8 @@ export const saveModelFolder = async (
 
 /** The artifacts in a model folder, as the IOHandlers of TF.js make them. */
 const readModelFolder = async (folder: string): Promise<io.ModelArtifacts> => {
-  const { model, files } = await readBaseSource(folder)
+  const { files } = await readBaseSource(folder)
+  const model = parseModelJson(files.get(MODEL_JSON) ?? new Uint8Array(0))
   const parts = model.groups.flatMap(({ paths }) => paths.map((path) => files.get(path)))
   const joined = new Uint8Array(Buffer.concat(parts.filter((part) => part !== undefined)))
   return {

@@ -3,7 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { assertNotAborted } from '../errors.js'
-import { loadBase } from '../extractor/base/load.js'
+import { loadTfjsBase } from '../extractor/base/load.js'
 import { composeModel } from '../head/compose.js'
 import { saveModelFolder } from '../head/model-files.js'
 import type { HeadArtifacts } from '../head/types.js'
@@ -63,7 +63,7 @@ const writeComposed = async (
   const { base, cut, pooling } = run.extractor
   if (base.format !== 'layers-model') return []
   const composed = await composeModel({
-    base: await loadBase(store, base.id),
+    base: await loadTfjsBase(store, base.id),
     cut,
     pooling,
     inputShape: inputShapeOf(run.extractor),

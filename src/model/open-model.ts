@@ -1,5 +1,5 @@
 // Owns a model ready to predict: the one Extractor and a published head. Knows no dataset.
-import { loadBase } from '../extractor/base/load.js'
+import { loadBaseFor } from '../extractor/base/load-for.js'
 import {
   type Extractor,
   openExtractor,
@@ -41,7 +41,7 @@ const openBeside = async (
   options: { readonly threads?: number },
 ): Promise<Extractor> => {
   try {
-    return openExtractor(run.extractor, await loadBase(store, run.base.id), options)
+    return openExtractor(run.extractor, await loadBaseFor(store, run.extractor), options)
   } catch (error) {
     head.close()
     throw error

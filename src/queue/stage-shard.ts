@@ -5,7 +5,8 @@ import { HeadstartError } from '../errors.js'
 import type { Workspace } from '../experiment/workspace.js'
 import type { StoredShard } from '../extract/reuse.js'
 import { extractShard } from '../extract/shards.js'
-import { type LoadedBase, loadBase } from '../extractor/base/load.js'
+import { loadBaseFor } from '../extractor/base/load-for.js'
+import type { LoadedBase } from '../extractor/base/loaded-base.js'
 import { type Extractor, openExtractor } from '../extractor/extractor.js'
 import type { ExtractorSpec } from '../extractor/spec.js'
 import { parseShardStoreKey } from '../features/shard-name.js'
@@ -35,7 +36,7 @@ const createEngineKeeper = (workspace: Workspace) => {
     use: async (id: Sha256, spec: ExtractorSpec): Promise<Extractor> => {
       if (open?.id !== id) {
         await drop()
-        if (base?.baseId !== spec.base.id) base = await loadBase(workspace.store, spec.base.id)
+        base = await loadBaseFor(workspace.store, spec)
         open = openExtractor(spec, base)
       }
       return { ...open, close: async () => undefined }

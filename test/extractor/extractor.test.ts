@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type LoadedBase, loadBase } from '../../src/extractor/base/load.js'
+import { loadBase } from '../../src/extractor/base/load.js'
+import type { LoadedBase } from '../../src/extractor/base/loaded-base.js'
 import { type Extractor, openExtractor, type Row } from '../../src/extractor/extractor.js'
 import type { ExtractorSpec } from '../../src/extractor/spec.js'
 import { sha256 } from '../../src/identity/hash.js'

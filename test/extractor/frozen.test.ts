@@ -2,7 +2,9 @@ import { join } from 'node:path'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { describe, expect, it } from 'vitest'
 import { prepareBase } from '../../examples/samples/prepare.mjs'
-import { type LoadedBase, loadBase } from '../../src/extractor/base/load.js'
+import { loadTfjsBase } from '../../src/extractor/base/load.js'
+import type { TfjsBase } from '../../src/extractor/base/loaded-base.js'
+import { DEFAULT_ENGINE_SETTINGS } from '../../src/extractor/engine-settings.js'
 import { loadTfjsModel } from '../../src/extractor/engines/tfjs.js'
 import { cutLayersModel } from '../../src/extractor/engines/tfjs-cut.js'
 import { openWasm } from '../../src/extractor/engines/wasm.js'
@@ -18,7 +20,7 @@ const bases: readonly [string, string, (folder: string) => Promise<unknown>][] =
 ]
 
 /** The bytes of every weight in the engine, in the order of the base's manifest. */
-const weightsInEngine = async (model: LayersModel, base: LoadedBase): Promise<string> => {
+const weightsInEngine = async (model: LayersModel, base: TfjsBase): Promise<string> => {
   const byName = new Map(model.weights.map((weight) => [weight.originalName, weight]))
   const parts: Uint8Array[] = []
   for (const { name } of base.weightSpecs) {
@@ -34,14 +36,14 @@ describe.each(bases)('the weights of %s', (_, cut, write) => {
     const folder = join(await makeFolder(), 'base')
     await write(folder)
     const { store, base } = await registerInNewStore(folder)
-    const loaded = await loadBase(store, base.baseId)
+    const loaded = await loadTfjsBase(store, base.baseId)
     const registered = sha256(loaded.weights)
     expect(
       loaded.weightSpecs.filter(({ name }) => name.includes('moving_')).length,
     ).toBeGreaterThan(1)
 
     // The forward pass of an engine thread, in this one, where its tensors can be looked at.
-    const { tf } = await openWasm()
+    const { tf } = await openWasm(DEFAULT_ENGINE_SETTINGS)
     const engine = await loadTfjsModel(tf, loaded)
     if (engine.format !== 'layers-model') throw new Error('no LayersModel')
     const model = cutLayersModel(tf, engine.model, cut)
@@ -66,6 +68,6 @@ describe.each(bases)('the weights of %s', (_, cut, write) => {
     for (let batch = 0; batch < 3; batch += 1)
       await featuresOf(extractor, [tinyPng(0, batch), tinyPng(1, batch)])
     expect(sha256(loaded.weights)).toBe(registered)
-    expect(sha256((await loadBase(store, base.baseId)).weights)).toBe(registered)
+    expect(sha256((await loadTfjsBase(store, base.baseId)).weights)).toBe(registered)
   })
 })

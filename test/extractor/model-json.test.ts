@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { assembleTfjsBase } from '../../src/extractor/base/assemble.js'
 import { MAX_PARAMETERS } from '../../src/extractor/base/limits.js'
-import { assembleBase } from '../../src/extractor/base/load.js'
 import { parseModelJson } from '../../src/extractor/base/model-json.js'
 import { type EditableBase, graphBaseInMemory, tinyBaseInMemory } from '../support/base-files.js'
 
@@ -60,12 +60,12 @@ describe('a model.json', () => {
       ),
     ],
   ])('with %s is BASE_INVALID', (_, bytes) => {
-    expectCode('BASE_INVALID', () => assembleBase(parseModelJson(bytes), new Map()))
+    expectCode('BASE_INVALID', () => assembleTfjsBase(parseModelJson(bytes), new Map()))
   })
 
   it('with a lone surrogate, which no canonical JSON can hold, is BASE_INVALID', () => {
     const bytes = Buffer.from('{"modelTopology":{"a":"\\ud800"},"weightsManifest":[]}')
-    expectCode('BASE_INVALID', () => assembleBase(parseModelJson(bytes), new Map()))
+    expectCode('BASE_INVALID', () => assembleTfjsBase(parseModelJson(bytes), new Map()))
   })
 
   it('says every fault with its path', () => {
@@ -162,7 +162,7 @@ describe('weights that are too many', () => {
   it('but allowed are missed in the files, before memory is taken for them', () => {
     weight(tiny, 0).shape = [MAX_PARAMETERS - 20]
     const before = process.memoryUsage().rss
-    expectCode('BASE_WEIGHTS_INVALID', () => assembleBase(parse(tiny), new Map()))
+    expectCode('BASE_WEIGHTS_INVALID', () => assembleTfjsBase(parse(tiny), new Map()))
     expect(process.memoryUsage().rss - before).toBeLessThan(500 * 2 ** 20)
   })
 })

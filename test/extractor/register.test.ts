@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { HeadstartError } from '../../src/errors.js'
+import { baseFileKey } from '../../src/extractor/base/file-key.js'
 import {
   type BaseRecord,
-  baseFileKey,
   baseRecordKey,
   loadBase,
   loadBaseRecord,
+  loadTfjsBase,
 } from '../../src/extractor/base/load.js'
 import { registerBase } from '../../src/extractor/base/register.js'
 import { sha256 } from '../../src/identity/hash.js'
@@ -135,7 +136,7 @@ describe('registering a base', () => {
     const model = { ...tiny.model, weightsManifest: [{ ...first, paths }] } as EditableBase['model']
     const { baseId, files } = await registerBase(store, await writeBase({ ...tiny, model }))
     expect(files).toHaveLength(8)
-    expect(Buffer.from((await loadBase(store, baseId)).weights).equals(tiny.weights)).toBe(true)
+    expect(Buffer.from((await loadTfjsBase(store, baseId)).weights).equals(tiny.weights)).toBe(true)
   })
 })
 

@@ -1,6 +1,8 @@
 // The engine of a thread, in this one: fixed batches and what stays allocated.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type LoadedBase, loadBase } from '../../src/extractor/base/load.js'
+import { loadTfjsBase } from '../../src/extractor/base/load.js'
+import type { TfjsBase } from '../../src/extractor/base/loaded-base.js'
+import { DEFAULT_ENGINE_SETTINGS } from '../../src/extractor/engine-settings.js'
 import type { Engine, EngineRequest } from '../../src/extractor/engines/engine.js'
 import { createTfjsEngine } from '../../src/extractor/engines/tfjs-engine.js'
 import { openWasm } from '../../src/extractor/engines/wasm.js'
@@ -19,31 +21,40 @@ const random = seededRandom(7)
 const rows = Float32Array.from({ length: 33 * WIDTH }, () => random() * 2 - 1)
 
 let wasm: Awaited<ReturnType<typeof openWasm>>
-let tiny: LoadedBase
-let graph: LoadedBase
+let tiny: TfjsBase
+let graph: TfjsBase
 const engines: Engine[] = []
 
-const loaded = async (folder: string): Promise<LoadedBase> => {
+const loaded = async (folder: string): Promise<TfjsBase> => {
   const { store, base } = await registerInNewStore(folder)
-  return loadBase(store, base.baseId)
+  return loadTfjsBase(store, base.baseId)
 }
 
 const open = async (request: Partial<EngineRequest>): Promise<Engine> => {
-  const engine = await createTfjsEngine(wasm.tf, wasm.info, {
-    base: tiny,
-    engine: 'wasm',
-    cut: 'pool',
-    pooling: 'none',
-    fixedBatch: null,
-    inputShape,
-    ...request,
-  })
+  const { base = tiny, ...rest } = request
+  const engine = await createTfjsEngine(
+    wasm.tf,
+    wasm.info,
+    {
+      base,
+      engine: 'wasm',
+      settings: DEFAULT_ENGINE_SETTINGS,
+      precision: 'fp32',
+      cut: 'pool',
+      pooling: 'none',
+      fixedBatch: null,
+      input: { kind: 'tensor', dtype: 'float32', shape: [...inputShape] },
+      intraThreads: 1,
+      ...rest,
+    },
+    base as TfjsBase,
+  )
   engines.push(engine)
   return engine
 }
 
 beforeAll(async () => {
-  wasm = await openWasm()
+  wasm = await openWasm(DEFAULT_ENGINE_SETTINGS)
   tiny = await loaded(await writeTinyBase(await makeFolder()))
   graph = await loaded(await writeBase(graphBaseInMemory()))
 })

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { assembleBase, type LoadedBase } from '../../src/extractor/base/load.js'
+import { assembleTfjsBase } from '../../src/extractor/base/assemble.js'
+import type { TfjsBase } from '../../src/extractor/base/loaded-base.js'
 import { parseModelJson } from '../../src/extractor/base/model-json.js'
 import { joinWeights } from '../../src/extractor/base/weights.js'
 import { type EditableBase, tinyBaseInMemory, type WeightEntry } from '../support/base-files.js'
@@ -11,8 +12,11 @@ beforeEach(async () => {
 
 type Files = Readonly<Record<string, Uint8Array>>
 
-const assemble = (model: unknown, files: Files): LoadedBase =>
-  assembleBase(parseModelJson(Buffer.from(JSON.stringify(model))), new Map(Object.entries(files)))
+const assemble = (model: unknown, files: Files): TfjsBase =>
+  assembleTfjsBase(
+    parseModelJson(Buffer.from(JSON.stringify(model))),
+    new Map(Object.entries(files)),
+  )
 const idOf = ({ model, weights }: EditableBase): string =>
   assemble(model, { 'weights.bin': weights }).baseId
 

@@ -8,7 +8,8 @@ import * as core from '@tensorflow/tfjs-core'
 import * as tfLayers from '@tensorflow/tfjs-layers'
 import { layers, loadLayersModel, sequential } from '@tensorflow/tfjs-layers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { LoadedBase } from '../../src/extractor/base/load.js'
+import type { TfjsBase } from '../../src/extractor/base/loaded-base.js'
+import { DEFAULT_ENGINE_SETTINGS } from '../../src/extractor/engine-settings.js'
 import { loadTfjsModel } from '../../src/extractor/engines/tfjs.js'
 import { cutLayersModel } from '../../src/extractor/engines/tfjs-cut.js'
 import { createTfjsEngine } from '../../src/extractor/engines/tfjs-engine.js'
@@ -54,18 +55,30 @@ const engineInfo = { engine: 'wasm', version: '', device: '' }
 
 /** What the two stages give: the engine of the extractor, then the head. */
 const twoStages = async (request: {
-  readonly base: LoadedBase
+  readonly base: TfjsBase
   readonly cut: string
   readonly pooling: Pooling
   readonly inputShape: readonly number[]
   readonly head: HeadArtifacts
   readonly x: Float32Array
 }): Promise<Float32Array> => {
-  const engine = await createTfjsEngine(tf, engineInfo, {
-    ...request,
-    engine: 'wasm',
-    fixedBatch: null,
-  })
+  const { base, cut, pooling, inputShape } = request
+  const engine = await createTfjsEngine(
+    tf,
+    engineInfo,
+    {
+      base,
+      cut,
+      pooling,
+      engine: 'wasm',
+      settings: DEFAULT_ENGINE_SETTINGS,
+      precision: 'fp32',
+      fixedBatch: null,
+      input: { kind: 'tensor', dtype: 'float32', shape: [...inputShape] },
+      intraThreads: 1,
+    },
+    base,
+  )
   const { values } = await engine.run(request.x, ROWS)
   const head = await openHead(request.head)
   const outputs = head.predict(values, ROWS)
@@ -81,7 +94,7 @@ const layerNames = (topology: unknown): string[] => {
 let counter = 0
 /** Composes, writes, loads again plainly and compares with the two stages, bit by bit. */
 const check = async (
-  base: LoadedBase,
+  base: TfjsBase,
   cut: string,
   pooling: Pooling,
   head: HeadArtifacts,

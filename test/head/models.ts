@@ -8,7 +8,8 @@ import {
   type SymbolicTensor,
   sequential,
 } from '@tensorflow/tfjs-layers'
-import { assembleBase, type LoadedBase } from '../../src/extractor/base/load.js'
+import { assembleTfjsBase } from '../../src/extractor/base/assemble.js'
+import type { TfjsBase } from '../../src/extractor/base/loaded-base.js'
 import { createRandom } from '../../src/head/random.js'
 
 export const randomValues = (count: number, ...key: (string | number)[]): Float32Array => {
@@ -171,12 +172,12 @@ export const savedModel = async (model: LayersModel): Promise<tf.io.ModelArtifac
 }
 
 /** The base as it comes out of a store. The model is freed. */
-export const baseOf = async (model: LayersModel): Promise<LoadedBase> => {
+export const baseOf = async (model: LayersModel): Promise<TfjsBase> => {
   const { modelTopology, weightSpecs = [], weightData } = await savedModel(model)
   freeWeights(model)
   const topology = JSON.parse(JSON.stringify(modelTopology)) as never
   const weights = JSON.parse(JSON.stringify(weightSpecs)) as never[]
-  return assembleBase(
+  return assembleTfjsBase(
     {
       format: 'layers-model',
       topology,

@@ -3,12 +3,13 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { assertNotAborted, HeadstartError, messageOf } from '../../errors.js'
+import type { BaseFormat } from '../spec.js'
 import { DOWNLOAD_TIMEOUT_MS, MAX_MODEL_JSON_BYTES, MAX_WEIGHT_BYTES } from './limits.js'
-import { type ModelJson, parseModelJson } from './model-json.js'
+import { parseModelJson } from './model-json.js'
 
 export interface BaseSource {
-  readonly model: ModelJson
-  /** The bytes as they were read, by relative path; `model.json` among them. */
+  readonly format: BaseFormat
+  /** The bytes as they were read, by relative path; `model.json` among those of a TF.js model. */
   readonly files: ReadonlyMap<string, Uint8Array>
 }
 
@@ -189,5 +190,5 @@ export const readBaseSource = async (
     left -= bytes.length
     files.set(path, bytes)
   }
-  return { model, files }
+  return { format: model.format, files }
 }

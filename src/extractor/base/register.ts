@@ -4,13 +4,9 @@ import { canonicalJson } from '../../identity/canonical-json.js'
 import { sha256 } from '../../identity/hash.js'
 import type { Store } from '../../store/port.js'
 import { inspectBaseInThread } from '../engines/pool.js'
-import {
-  assembleBase,
-  type BaseRecord,
-  baseFileKey,
-  baseRecordKey,
-  loadBaseRecord,
-} from './load.js'
+import { assembleBase } from './assemble.js'
+import { baseFileKey } from './file-key.js'
+import { type BaseRecord, baseRecordKey, loadBaseRecord } from './load.js'
 import { type AllowUrl, readBaseSource } from './read-source.js'
 
 /**
@@ -25,11 +21,11 @@ export const registerBase = async (
   options: { readonly signal?: AbortSignal | undefined; readonly allowUrl?: AllowUrl } = {},
 ): Promise<BaseRecord> => {
   const { signal } = options
-  const { model, files } = await readBaseSource(from, options)
-  const base = assembleBase(model, files)
+  const { format, files } = await readBaseSource(from, options)
+  const base = assembleBase(format, files)
   const existing = await loadBaseRecord(store, base.baseId)
   if (existing !== null) return existing
-  const { inputShape, cuts } = await inspectBaseInThread(base)
+  const { inputShape, cuts, parameters } = await inspectBaseInThread(base)
   if (cuts.length === 0) throw new HeadstartError('BASE_INVALID', 'the base has nothing to cut')
   assertNotAborted(signal)
   const described = []
@@ -42,7 +38,7 @@ export const registerBase = async (
     version: 1,
     baseId: base.baseId,
     format: base.format,
-    parameters: model.parameters,
+    parameters,
     inputShape: [...inputShape],
     cuts: [...cuts],
     files: described,

@@ -1,34 +1,43 @@
 // Owns the contract between the extractor and what computes, and the messages of an engine thread.
 import type { EngineInfo } from '../../features/shard.js'
-import type { CutPoint, LoadedBase } from '../base/load.js'
+import type { CutPoint } from '../base/load.js'
+import type { LoadedBase } from '../base/loaded-base.js'
+import type { EngineSettings } from '../engine-settings.js'
 import type { ExtractorSpec } from '../spec.js'
 
 /** One loaded base, cut and pooled. Lives in one thread; not reentrant. */
 export interface Engine {
   readonly info: EngineInfo
   /**
-   * @param values float32 [count, ...input shape].
+   * @param input what `EngineRequest.input` says: RGB pixels uint8 [count, height, width, 3], which
+   *   the engine normalises, or float32 rows [count, ...shape]. Borrowed: valid during the call.
    * @returns float32 [count, ...feature shape].
    */
-  run(values: Float32Array, count: number): Promise<{ values: Float32Array; shape: number[] }>
+  run(input: EngineInput, count: number): Promise<{ values: Float32Array; shape: number[] }>
   /** Tensors alive in the engine; constant between runs. */
   tensorCount(): number
   close(): void
 }
 
+export type EngineInput = Uint8Array | Float32Array
+
 /** What an engine needs to know of an extractor. */
 export interface EngineRequest {
   readonly base: LoadedBase
   readonly engine: ExtractorSpec['engine']
+  readonly settings: EngineSettings
+  readonly precision: ExtractorSpec['precision']
   readonly cut: string
   readonly pooling: ExtractorSpec['pooling']
   readonly fixedBatch: number | null
-  /** Shape of one input sample. */
-  readonly inputShape: readonly number[]
+  readonly input: ExtractorSpec['input']
+  /** Threads that one forward pass may use, where the engine has threads of its own. */
+  readonly intraThreads: number
 }
 
 /** What inspecting a base finds. */
 export interface BaseInspection {
   readonly inputShape: readonly (number | null)[]
   readonly cuts: readonly CutPoint[]
+  readonly parameters: number
 }

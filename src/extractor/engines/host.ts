@@ -1,26 +1,23 @@
 // Owns the thread side of an engine: takes tasks, answers with values or with a coded error.
 import { type ErrorCode, HeadstartError, messageOf } from '../../errors.js'
 import type { EngineInfo } from '../../features/shard.js'
-import type { LoadedBase } from '../base/load.js'
-import { createNormalise } from '../normalise.js'
-import type { EngineName, ImageInput } from '../spec.js'
-import type { BaseInspection, Engine, EngineRequest } from './engine.js'
-import { inspectBase, openEngine, probeEngine } from './open.js'
+import type { LoadedBase } from '../base/loaded-base.js'
+import type { CompiledGraph } from '../compile/compiled-graph.js'
+import type { EngineSettings } from '../engine-settings.js'
+import type { EngineName } from '../spec.js'
+import type { BaseInspection, Engine, EngineInput, EngineRequest } from './engine.js'
+import { compileBase, inspectBase, openEngine, probeEngine } from './open.js'
 
 /** What a thread is started for. */
 export type HostData =
-  | { readonly kind: 'probe'; readonly engine: EngineName }
-  | { readonly kind: 'inspect'; readonly engine: EngineName; readonly base: LoadedBase }
-  | {
-      readonly kind: 'forward'
-      readonly request: EngineRequest
-      /** How pixels are normalised; null when the samples are float32 rows already. */
-      readonly image: ImageInput | null
-    }
+  | { readonly kind: 'probe'; readonly engine: EngineName; readonly settings: EngineSettings }
+  | { readonly kind: 'inspect'; readonly base: LoadedBase; readonly settings: EngineSettings }
+  | { readonly kind: 'compile'; readonly base: LoadedBase }
+  | { readonly kind: 'forward'; readonly request: EngineRequest }
 
-/** RGB pixels or float32 rows, back to back. Ignored by probes and inspections. */
+/** RGB pixels or float32 rows, back to back. Ignored by everything but forward passes. */
 export interface HostTask {
-  readonly data: Uint8Array | Float32Array
+  readonly data: EngineInput
   readonly count: number
 }
 
@@ -31,7 +28,7 @@ export interface Forwarded {
   readonly tensorCount: number
 }
 
-export type HostResult = EngineInfo | BaseInspection | Forwarded
+export type HostResult = EngineInfo | BaseInspection | CompiledGraph | Forwarded
 
 /** Errors lose their class on the way between threads, so they travel as data. */
 export type HostAnswer =
@@ -43,29 +40,21 @@ export type HostAnswer =
       readonly details: readonly string[]
     }
 
-const forward = async (
-  engine: Engine,
-  normalise: ((pixels: Uint8Array) => Float32Array) | null,
-  { data, count }: HostTask,
-): Promise<Forwarded> => {
-  const input = data instanceof Float32Array ? data : normalise?.(data)
-  if (input === undefined)
-    throw new HeadstartError('EXTRACTOR_INPUT_MISMATCH', 'pixels for a base that takes rows')
-  const { values, shape } = await engine.run(input, count)
+const forward = async (engine: Engine, { data, count }: HostTask): Promise<Forwarded> => {
+  const { values, shape } = await engine.run(data, count)
   return { values, shape, info: engine.info, tensorCount: engine.tensorCount() }
 }
 
 /** Makes the task handler of one thread; the engine is opened with the first task. */
 export const createEngineHost = (data: HostData): ((task: HostTask) => Promise<HostAnswer>) => {
   let engine: Promise<Engine> | undefined
-  const normalise =
-    data.kind === 'forward' && data.image !== null ? createNormalise(data.image) : null
 
   const handle = async (task: HostTask): Promise<HostResult> => {
-    if (data.kind === 'probe') return probeEngine(data.engine)
-    if (data.kind === 'inspect') return inspectBase(data.engine, data.base)
+    if (data.kind === 'probe') return probeEngine(data.engine, data.settings)
+    if (data.kind === 'inspect') return inspectBase(data.base, data.settings)
+    if (data.kind === 'compile') return compileBase(data.base)
     engine ??= openEngine(data.request)
-    return forward(await engine, normalise, task)
+    return forward(await engine, task)
   }
 
   return async (task) => {

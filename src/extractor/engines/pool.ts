@@ -4,9 +4,11 @@ import { Piscina } from 'piscina'
 import { HeadstartError, messageOf } from '../../errors.js'
 import type { EngineInfo } from '../../features/shard.js'
 import { workerUrl } from '../../features/worker-url.js'
-import type { LoadedBase } from '../base/load.js'
+import type { LoadedBase } from '../base/loaded-base.js'
+import type { CompiledGraph } from '../compile/compiled-graph.js'
+import { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from '../engine-settings.js'
 import type { EngineName } from '../spec.js'
-import type { BaseInspection } from './engine.js'
+import type { BaseInspection, EngineRequest } from './engine.js'
 import type { Forwarded, HostAnswer, HostData, HostResult, HostTask } from './host.js'
 import { prepareTensorflowEnvironment } from './tensorflow.js'
 
@@ -17,13 +19,24 @@ export interface EnginePool {
   close(): Promise<void>
 }
 
-/** libtensorflow has threads of its own; wasm has one, so it gets a worker a core. */
-const threadsOf = (engine: EngineName): number =>
-  engine === 'wasm' ? Math.max(1, availableParallelism()) : 1
+/**
+ * How the cores are shared: engine threads, and threads within one forward pass. wasm and onnxruntime
+ * compute each batch on one core, in a thread for each; libtensorflow has threads of its own.
+ */
+export const threadsOf = (engine: EngineName): { threads: number; intraThreads: number } => {
+  const cores = Math.max(1, availableParallelism())
+  return engine === 'wasm' || engine === 'onnxruntime'
+    ? { threads: cores, intraThreads: 1 }
+    : { threads: 1, intraThreads: cores }
+}
+
+const engineOf = (data: HostData): EngineName | null => {
+  if (data.kind === 'forward') return data.request.engine
+  return data.kind === 'probe' ? data.engine : null
+}
 
 const startPool = (data: HostData, threads: number): Piscina => {
-  const engine = data.kind === 'forward' ? data.request.engine : data.engine
-  if (engine === 'tensorflow') prepareTensorflowEnvironment()
+  if (engineOf(data) === 'tensorflow') prepareTensorflowEnvironment()
   return new Piscina({
     filename: workerUrl('engine').href,
     workerData: data,
@@ -59,19 +72,30 @@ const askOnce = async (data: HostData): Promise<HostResult> => {
 }
 
 /** @throws ENGINE_UNAVAILABLE when the engine cannot run here. */
-export const probeEngineInThread = async (engine: EngineName): Promise<EngineInfo> =>
-  (await askOnce({ kind: 'probe', engine })) as EngineInfo
+export const probeEngineInThread = async (
+  engine: EngineName,
+  settings: EngineSettings = DEFAULT_ENGINE_SETTINGS,
+): Promise<EngineInfo> => (await askOnce({ kind: 'probe', engine, settings })) as EngineInfo
 
 /** @throws BASE_INVALID, BASE_LAYER_UNKNOWN. */
-export const inspectBaseInThread = async (base: LoadedBase): Promise<BaseInspection> =>
-  (await askOnce({ kind: 'inspect', engine: 'wasm', base })) as BaseInspection
+export const inspectBaseInThread = async (
+  base: LoadedBase,
+  settings: EngineSettings = DEFAULT_ENGINE_SETTINGS,
+): Promise<BaseInspection> => (await askOnce({ kind: 'inspect', base, settings })) as BaseInspection
+
+/** @throws BASE_LAYER_UNKNOWN when nothing of it can be compiled. */
+export const compileBaseInThread = async (base: LoadedBase): Promise<CompiledGraph> =>
+  (await askOnce({ kind: 'compile', base })) as CompiledGraph
 
 /** Starts the threads of one extractor. Close the pool. */
 export const createEnginePool = (
-  data: Extract<HostData, { kind: 'forward' }>,
-  threads: number = threadsOf(data.request.engine),
+  request: Omit<EngineRequest, 'intraThreads'>,
+  options: { readonly threads?: number | undefined } = {},
 ): EnginePool => {
-  const pool = startPool(data, threads)
+  const shares = threadsOf(request.engine)
+  const threads = options.threads ?? shares.threads
+  const { intraThreads } = shares
+  const pool = startPool({ kind: 'forward', request: { ...request, intraThreads } }, threads)
   let closed = false
   return {
     threads,

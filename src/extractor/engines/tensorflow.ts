@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import util from 'node:util'
 import { HeadstartError, messageOf } from '../../errors.js'
 import type { EngineInfo } from '../../features/shard.js'
+import type { EngineSettings } from '../engine-settings.js'
 import type { Tfjs } from './tfjs.js'
 
 const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const
@@ -53,7 +54,9 @@ export const findTensorflowPackage = (): string | null => {
  *
  * @throws ENGINE_UNAVAILABLE when no package is installed or its library does not load.
  */
-export const openTensorflow = async (): Promise<{ tf: Tfjs; info: EngineInfo }> => {
+export const openTensorflow = async (
+  _settings: EngineSettings,
+): Promise<{ tf: Tfjs; info: EngineInfo }> => {
   const name = findTensorflowPackage()
   if (name === null)
     throw new HeadstartError(

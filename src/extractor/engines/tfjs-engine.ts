@@ -4,8 +4,9 @@ import type { Tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { HeadstartError } from '../../errors.js'
 import type { EngineInfo } from '../../features/shard.js'
-import type { LoadedBase } from '../base/load.js'
-import type { BaseInspection, Engine, EngineRequest } from './engine.js'
+import type { TfjsBase } from '../base/loaded-base.js'
+import { createNormalise } from '../normalise.js'
+import type { BaseInspection, Engine, EngineInput, EngineRequest } from './engine.js'
 import { loadTfjsModel, type Tfjs, type TfjsModel, translateError } from './tfjs.js'
 import { cutLayersModel, listLayerCuts } from './tfjs-cut.js'
 import { assertGraphCut, listGraphCuts } from './tfjs-graph.js'
@@ -35,8 +36,9 @@ export const createTfjsEngine = async (
   tf: Tfjs,
   info: EngineInfo,
   request: EngineRequest,
+  base: TfjsBase,
 ): Promise<Engine> => {
-  const loaded = await loadTfjsModel(tf, request.base)
+  const loaded = await loadTfjsModel(tf, base)
   let forward: (x: Tensor) => Tensor
   try {
     forward = forwardOf(tf, loaded, request.cut)
@@ -45,7 +47,9 @@ export const createTfjsEngine = async (
     throw error
   }
   const pool = poolOf(tf, request.pooling)
-  const { fixedBatch, inputShape } = request
+  const { fixedBatch, input } = request
+  const inputShape = input.kind === 'image' ? [...input.size, 3] : input.shape
+  const normalise = input.kind === 'image' ? createNormalise(input) : null
   const inputWidth = inputShape.reduce((a, b) => a * b, 1)
 
   const runBatch = async (values: Float32Array, count: number) => {
@@ -74,7 +78,10 @@ export const createTfjsEngine = async (
     info,
     tensorCount: () => tf.core.memory().numTensors,
     close: () => loaded.model.dispose(),
-    run: async (values, count) => {
+    run: async (given: EngineInput, count) => {
+      const values = given instanceof Float32Array ? given : normalise?.(given)
+      if (values === undefined)
+        throw new HeadstartError('EXTRACTOR_INPUT_MISMATCH', 'pixels for a base that takes rows')
       const step = fixedBatch ?? count
       if (count <= step) return runBatch(values, count)
       const parts = []
@@ -94,19 +101,26 @@ export const createTfjsEngine = async (
   }
 }
 
-const inspectLayers = (model: LayersModel): BaseInspection => {
+type Inspected = Omit<BaseInspection, 'parameters'>
+
+const inspectLayers = (model: LayersModel): Inspected => {
   if (model.inputs.length !== 1)
     throw new HeadstartError('BASE_INVALID', `the base has ${model.inputs.length} inputs, not one`)
   return { inputShape: model.inputs[0]?.shape.slice(1) ?? [], cuts: listLayerCuts(model) }
 }
 
+const parametersOf = ({ weightSpecs }: TfjsBase): number =>
+  weightSpecs.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
+
 /** Input shape and cuts of a base; nothing stays allocated. */
-export const inspectTfjsBase = async (tf: Tfjs, base: LoadedBase): Promise<BaseInspection> => {
+export const inspectTfjsBase = async (tf: Tfjs, base: TfjsBase): Promise<BaseInspection> => {
   const loaded = await loadTfjsModel(tf, base)
   try {
-    return loaded.format === 'layers-model'
-      ? inspectLayers(loaded.model)
-      : await listGraphCuts(tf, loaded.model)
+    const inspected =
+      loaded.format === 'layers-model'
+        ? inspectLayers(loaded.model)
+        : await listGraphCuts(tf, loaded.model)
+    return { ...inspected, parameters: parametersOf(base) }
   } catch (error) {
     throw translateError(error)
   } finally {

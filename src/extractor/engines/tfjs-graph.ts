@@ -28,7 +28,10 @@ export const assertGraphCut = (model: GraphModel, cut: string): void => {
 /**
  * Runs one sample of zeros through the graph to learn the shapes: a GraphModel does not record them.
  */
-export const listGraphCuts = async (tf: Tfjs, model: GraphModel): Promise<BaseInspection> => {
+export const listGraphCuts = async (
+  tf: Tfjs,
+  model: GraphModel,
+): Promise<Omit<BaseInspection, 'parameters'>> => {
   const [input, ...others] = model.inputs
   if (input === undefined || others.length > 0)
     throw new HeadstartError('BASE_INVALID', `the base has ${model.inputs.length} inputs, not one`)

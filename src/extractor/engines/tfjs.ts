@@ -4,7 +4,7 @@ import type * as core from '@tensorflow/tfjs-core'
 import type * as layers from '@tensorflow/tfjs-layers'
 import { HeadstartError, messageOf } from '../../errors.js'
 import { toKeras2Topology } from '../base/keras3.js'
-import type { LoadedBase } from '../base/load.js'
+import type { TfjsBase } from '../base/loaded-base.js'
 
 /** One TF.js: tfjs-node re-exports its own, which need not be the one next to this file. */
 export interface Tfjs {
@@ -33,7 +33,7 @@ export const translateError = (error: unknown): HeadstartError => {
  *
  * @throws BASE_LAYER_UNKNOWN, BASE_INVALID.
  */
-export const loadTfjsModel = async (tf: Tfjs, base: LoadedBase): Promise<TfjsModel> => {
+export const loadTfjsModel = async (tf: Tfjs, base: TfjsBase): Promise<TfjsModel> => {
   // Decoding copies each weight out of the bytes, so sharing them between threads is safe.
   const weightData = base.weights.buffer as unknown as ArrayBuffer
   const weightSpecs = base.weightSpecs as core.io.WeightsManifestEntry[]

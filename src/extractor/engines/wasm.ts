@@ -5,12 +5,16 @@ import * as wasm from '@tensorflow/tfjs-backend-wasm'
 import * as converter from '@tensorflow/tfjs-converter'
 import * as core from '@tensorflow/tfjs-core'
 import * as layers from '@tensorflow/tfjs-layers'
+import { HeadstartError } from '../../errors.js'
 import type { EngineInfo } from '../../features/shard.js'
+import type { EngineSettings } from '../engine-settings.js'
 import type { Tfjs } from './tfjs.js'
 import { startWasmQuietly } from './wasm-process.js'
 
 /** Makes wasm the backend of this thread's TF.js. */
-export const openWasm = async (): Promise<{ tf: Tfjs; info: EngineInfo }> => {
+export const openWasm = async (device: DeviceRequest): Promise<{ tf: Tfjs; info: EngineInfo }> => {
+  if (device !== 'auto' && device !== 'cpu')
+    throw new HeadstartError('ENGINE_UNAVAILABLE', `the engine wasm has no device ${device}`)
   const folder = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))
   wasm.setWasmPaths(folder + sep)
   await startWasmQuietly(() => core.setBackend('wasm'))

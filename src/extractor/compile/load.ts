@@ -1,0 +1,23 @@
+// Owns loading the compiled form of a base, checked against its record.
+import { HeadstartError } from '../../errors.js'
+import { type Sha256, sha256 } from '../../identity/hash.js'
+import type { Store } from '../../store/port.js'
+import { baseFileKey } from '../base/file-key.js'
+import type { OnnxBase } from '../base/loaded-base.js'
+import { loadCompiledRecord } from './record.js'
+
+/** @throws BASE_NOT_COMPILED, STORE_CORRUPT. */
+export const loadCompiledBase = async (store: Store, baseId: Sha256): Promise<OnnxBase> => {
+  const record = await loadCompiledRecord(store, baseId)
+  if (record?.file == null)
+    throw new HeadstartError(
+      'BASE_NOT_COMPILED',
+      `the base ${baseId} has no compiled form: ${record?.problem ?? 'it was registered before there was one'}`,
+    )
+  const bytes = await store.get(baseFileKey(baseId, record.file.sha256))
+  if (bytes === null || sha256(bytes) !== record.file.sha256)
+    throw new HeadstartError('STORE_CORRUPT', `the compiled form of base ${baseId} is damaged`)
+  const model = new Uint8Array(new SharedArrayBuffer(bytes.length))
+  model.set(bytes)
+  return { baseId, format: 'onnx', origin: 'compiled', model }
+}
