@@ -12,7 +12,9 @@ import type { Tfjs } from './tfjs.js'
 import { startWasmQuietly } from './wasm-process.js'
 
 /** Makes wasm the backend of this thread's TF.js. */
-export const openWasm = async (device: DeviceRequest): Promise<{ tf: Tfjs; info: EngineInfo }> => {
+export const openWasm = async ({
+  device,
+}: EngineSettings): Promise<{ tf: Tfjs; info: EngineInfo }> => {
   if (device !== 'auto' && device !== 'cpu')
     throw new HeadstartError('ENGINE_UNAVAILABLE', `the engine wasm has no device ${device}`)
   const folder = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))
