@@ -1,6 +1,9 @@
 // Owns the environment: the one parser of HEADSTART_* variables. Only entries (cli, workers) call it.
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import { HeadstartError } from './errors.js'
+import { deviceSchema } from './extractor/device.js'
+import { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from './extractor/engine-settings.js'
 
 const flag = z
   .enum(['0', '1', 'true', 'false'])
@@ -21,6 +24,9 @@ const environmentSchema = z.object({
     .regex(/^[\x21-\x7e]{16,512}$/, '16 to 512 printable characters without spaces')
     .optional(),
   HEADSTART_ALLOWED_SOURCES: z.string().optional(),
+  HEADSTART_DEVICE: deviceSchema.optional(),
+  HEADSTART_TENSORFLOW: z.string().min(1).optional(),
+  HEADSTART_ALLOW_SAVED_MODELS: flag.optional(),
   HEADSTART_DEBUG: flag.optional(),
 })
 
@@ -39,6 +45,7 @@ export interface Config {
   readonly token: string | undefined
   /** Hosts and `s3://bucket/prefix` that the service may read from for its callers. */
   readonly allowedSources: readonly string[]
+  readonly engines: EngineSettings
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -70,5 +77,11 @@ export const parseConfig = (environment: Environment): Config => {
       .split(',')
       .map((source) => source.trim())
       .filter((source) => source !== ''),
+    engines: {
+      device: parsed.HEADSTART_DEVICE ?? DEFAULT_ENGINE_SETTINGS.device,
+      tensorflowFolder:
+        parsed.HEADSTART_TENSORFLOW === undefined ? null : resolve(parsed.HEADSTART_TENSORFLOW),
+      allowSavedModels: parsed.HEADSTART_ALLOW_SAVED_MODELS ?? false,
+    },
   }
 }

@@ -3,9 +3,15 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type EngineReport, reportEngines } from '../extractor/choose-engine.js'
-import { findTensorflowPackage } from '../extractor/engines/tensorflow.js'
-import { ENGINES, type ImageInput } from '../extractor/spec.js'
+import type { LoadedBase } from '../extractor/base/loaded-base.js'
+import { measureEngineRate } from '../extractor/engine-rate.js'
+import type { EngineSettings } from '../extractor/engine-settings.js'
+import { compileBaseInThread } from '../extractor/engines/pool.js'
+import { findTensorflowPackage } from '../extractor/engines/tensorflow-package.js'
+import { areWebgpuPackagesInstalled } from '../extractor/engines/webgpu-packages.js'
+import { makeProbeBase, PROBE_SIZE } from '../extractor/probe-base.js'
+import { type EngineReport, probeEngineOnce } from '../extractor/probe-engine.js'
+import { ENGINES, type EngineName, type ImageInput } from '../extractor/spec.js'
 import { sha256 } from '../identity/hash.js'
 import { attempt, type Check, type Finding, failed, ok, warning } from './doctor-check.js'
 
@@ -50,29 +56,77 @@ export const checkImages = async (): Promise<Finding> => {
     : failed(`a PNG was decoded to other pixels, ${decoderVersion()}`, 'Install sharp again.')
 }
 
-/** What a report means: wasm must run; tensorflow is optional, but broken when it is installed. */
-export const judgeEngine = (report: EngineReport, tensorflowPackage: string | null): Finding => {
-  const { engine, info, problem } = report
-  if (info !== null) return ok(`${info.version} on ${info.device}`)
-  const seen = problem ?? 'does not start'
-  if (engine === 'wasm')
-    return failed(seen, 'Install the packages again on this machine: `npm ci`.')
-  return tensorflowPackage === null
-    ? ok('not installed (optional): `npm install @tensorflow/tfjs-node-gpu` where it is wanted')
-    : warning(
-        seen,
-        `Install ${tensorflowPackage} again, or remove it; \`engine: auto\` takes wasm meanwhile.`,
-      )
+/** Engines that come with the packages; the others are installed by who wants them. */
+const INCLUDED: readonly EngineName[] = ['wasm', 'onnxruntime']
+
+const HOW_TO_INSTALL: Readonly<Record<Exclude<EngineName, 'wasm' | 'onnxruntime'>, string>> = {
+  tensorflow: 'docs/tensorflow.md says how',
+  webgpu: 'docs/webgpu.md says how',
 }
 
-export const checkEngines = async (): Promise<Check[]> => {
+/**
+ * What a report means: an engine that comes with the packages must run; others are optional, but
+ * broken when they are installed and do not start.
+ *
+ * @param rate images/s of the probe network; null when it was not timed.
+ * @param installed whether the package of an optional engine is there.
+ */
+export const judgeEngine = (
+  report: EngineReport,
+  { rate, installed }: { readonly rate: number | null; readonly installed: boolean },
+): Finding => {
+  const { engine, info, problem } = report
+  if (info !== null) {
+    const timed =
+      rate === null
+        ? ''
+        : `, ${rate.toFixed(0)} images/s (probe network, ${PROBE_SIZE}x${PROBE_SIZE})`
+    return ok(`${info.version} on ${info.device}${timed}`)
+  }
+  const seen = problem ?? 'does not start'
+  if (engine === 'wasm' || engine === 'onnxruntime')
+    return failed(seen, 'Install the packages again on this machine: `npm ci`.')
+  return installed
+    ? warning(seen, `Install it again (${HOW_TO_INSTALL[engine]}); \`engine: auto\` does without.`)
+    : ok(`not installed (optional; ${HOW_TO_INSTALL[engine]})`)
+}
+
+/** The probe network in the form that each engine takes. */
+const createProbeForms = () => {
+  const base = makeProbeBase()
+  let compiled: Promise<LoadedBase> | undefined
+  const compile = async (): Promise<LoadedBase> => {
+    const { bytes } = await compileBaseInThread(base)
+    const model = new Uint8Array(new SharedArrayBuffer(bytes.length))
+    model.set(bytes)
+    return { baseId: base.baseId, format: 'onnx', origin: 'compiled', model }
+  }
+  return async (engine: EngineName): Promise<LoadedBase> => {
+    if (engine !== 'onnxruntime') return base
+    compiled ??= compile()
+    return compiled
+  }
+}
+
+const isInstalled = (engine: EngineName, settings: EngineSettings): boolean =>
+  INCLUDED.includes(engine) ||
+  (engine === 'tensorflow'
+    ? findTensorflowPackage(settings) !== null
+    : areWebgpuPackagesInstalled())
+
+/** Each engine: whether it runs here, on what, and how fast. */
+export const checkEngines = async (settings: EngineSettings): Promise<Check[]> => {
+  const formFor = createProbeForms()
   const checks: Check[] = []
   for (const engine of ENGINES)
     checks.push(
       await attempt(`engine ${engine}`, 'Install the packages again: `npm ci`.', async () => {
-        const [report] = await reportEngines([engine])
-        if (report === undefined) return failed('no report', 'Report it as a defect.')
-        return judgeEngine(report, findTensorflowPackage())
+        const report = await probeEngineOnce(engine, settings)
+        const rate =
+          report.info === null
+            ? null
+            : await measureEngineRate(engine, await formFor(engine), settings)
+        return judgeEngine(report, { rate, installed: isInstalled(engine, settings) })
       }),
     )
   return checks

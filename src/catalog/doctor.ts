@@ -1,4 +1,5 @@
 // Owns which checks `headstart doctor` makes, in which order. Leaves nothing behind where it looked.
+import type { EngineSettings } from '../extractor/engine-settings.js'
 import type { Store } from '../store/port.js'
 import { attempt, type Check } from './doctor-check.js'
 import { checkHttpClock, S3_SKEW_LIMITS } from './doctor-clock.js'
@@ -12,6 +13,7 @@ export interface Diagnosis {
 }
 
 export interface DoctorRequest {
+  readonly engines: EngineSettings
   readonly store: Store
   /** Local folders that this installation writes to. */
   readonly folders: readonly { readonly name: string; readonly path: string }[]
@@ -23,11 +25,11 @@ export interface DoctorRequest {
 
 /** Looks at the machine, the store, and at what else it is told to. */
 export const runDoctor = async (request: DoctorRequest): Promise<Diagnosis> => {
-  const { store, folders, s3Address, further = [] } = request
+  const { store, engines, folders, s3Address, further = [] } = request
   const checks: Check[] = [
     await attempt('node', 'Install Node 20.19 or later.', () => checkNode(process.versions.node)),
     await attempt('images', 'Install the packages again on this machine: `npm ci`.', checkImages),
-    ...(await checkEngines()),
+    ...(await checkEngines(engines)),
   ]
   for (const { name, path } of folders)
     checks.push(await attempt(name, `Make ${path} writable.`, () => checkFolder(path)))

@@ -2,6 +2,7 @@
 import type { StoredDataset } from '../dataset/save.js'
 import { HeadstartError } from '../errors.js'
 import type { BaseRecord } from '../extractor/base/load.js'
+import { type CompiledRecord, loadCompiledRecord } from '../extractor/compile/record.js'
 import type { ExtractorSpec } from '../extractor/spec.js'
 import type { FeatureSet } from '../features/feature-set.js'
 import type { Sha256 } from '../identity/hash.js'
@@ -82,6 +83,8 @@ export const showDataset = async (store: Store, reference: string): Promise<Show
 
 export interface ShownBase {
   readonly base: BaseRecord
+  /** Its form for onnxruntime, and how far the engines are apart; null when it has none yet. */
+  readonly compiled: CompiledRecord | null
   readonly names: readonly string[]
   readonly bytes: number
   readonly runs: readonly Sha256[]
@@ -93,6 +96,7 @@ export const showBase = async (store: Store, reference: string): Promise<ShownBa
   const { runs, featureSets, baseOfExtractor } = await loadReferences(store)
   return {
     base: document,
+    compiled: await loadCompiledRecord(store, id),
     names: textsOf(names),
     bytes,
     runs: runs.filter(({ baseId }) => baseId === id).map(({ runId }) => runId),

@@ -1,6 +1,7 @@
 // Owns what every command shares: the configuration, the workspace, where output goes, the signal.
 import { type Config, parseConfig } from '../config.js'
 import type { Workspace } from '../experiment/workspace.js'
+import type { DeviceRequest } from '../extractor/device.js'
 import { listenForInterruption } from './interruption.js'
 import { openConfigured, storeUrlOf } from './open-workspace.js'
 import { writeOut } from './output.js'
@@ -10,6 +11,8 @@ import { createProgress, type Progress } from './progress.js'
 export interface CommonOptions {
   readonly json?: boolean
   readonly store?: string
+  /** Of commands that run a base. */
+  readonly device?: DeviceRequest
 }
 
 export interface Context {
@@ -47,7 +50,7 @@ export const runCommand = async (
   const { signal, explain, dispose } = listenForInterruption()
   const progress = createProgress()
   const storeUrl = storeUrlOf(options, config)
-  const workspace = await openConfigured(config, folder, storeUrl)
+  const workspace = await openConfigured(config, folder, storeUrl, options.device)
   try {
     const print = async (line: string): Promise<void> => {
       if (!options.json) await writeOut(`${line}\n`)

@@ -1,13 +1,29 @@
 // Owns the options that say what to extract and how to train, and their way into an experiment, so
 // that the command line and experiment files share one schema and one report of faults.
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { ENGINE_REQUESTS, FITS, KERNELS, POOLINGS } from '../extractor/spec.js'
+import { type DeviceRequest, deviceSchema } from '../extractor/device.js'
+import { ENGINE_REQUESTS, FITS, KERNELS, POOLINGS, PRECISIONS } from '../extractor/spec.js'
+
+const parseDeviceName = (text: string): DeviceRequest => {
+  const parsed = deviceSchema.safeParse(text)
+  if (!parsed.success)
+    throw new InvalidArgumentError(parsed.error.issues.map(({ message }) => message).join())
+  return parsed.data
+}
 
 /** Options that every command with a workspace takes. */
 export const addCommonOptions = (command: Command): Command =>
   command
     .option('--json', 'print one JSON document on stdout')
     .option('--store <url>', 'file:///path or s3://bucket/prefix (default: .headstart/store)')
+
+/** Options of commands that run a base here. */
+export const addEngineOptions = (command: Command): Command =>
+  addCommonOptions(command).option(
+    '--device <device>',
+    'auto, cpu, cuda, cuda:<index>, tensorrt or webgpu (default: HEADSTART_DEVICE, or auto)',
+    parseDeviceName,
+  )
 
 export interface DetachOption {
   readonly detach?: boolean
@@ -76,6 +92,7 @@ export interface ExtractionOptions extends DatasetOptions {
   readonly fit?: string
   readonly kernel?: string
   readonly engine?: string
+  readonly precision?: string
   readonly views?: number
   readonly maxQuarantine?: number
 }
@@ -98,6 +115,11 @@ export const addExtractionOptions = (command: Command): Command =>
       .addOption(new Option('--kernel <kernel>', 'resampling (default linear)').choices(KERNELS))
       .addOption(
         new Option('--engine <engine>', 'what computes (default auto)').choices(ENGINE_REQUESTS),
+      )
+      .addOption(
+        new Option('--precision <precision>', 'arithmetic of the base; fp16 needs a GPU').choices(
+          PRECISIONS,
+        ),
       )
       .option('--views <n>', 'the plain sample and n-1 augmentations', parseNumber)
       .option(
@@ -127,6 +149,7 @@ export const extractionInput = (options: ExtractionOptions): Record<string, unkn
     dataset: datasetInput(options.dataset, options),
     split: options.split,
     engine: options.engine,
+    precision: options.precision,
     views: options.views,
     maxQuarantine: options.maxQuarantine,
   })

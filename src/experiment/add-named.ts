@@ -1,6 +1,8 @@
 // Owns registering bases and datasets under a name.
 import { HeadstartError } from '../errors.js'
 import type { BaseRecord } from '../extractor/base/load.js'
+import { ensureCompiled } from '../extractor/compile/ensure.js'
+import type { CompiledRecord } from '../extractor/compile/record.js'
 import { parseStored } from '../store/json.js'
 import { getName, isName, setName } from '../store/names.js'
 import type { Store } from '../store/port.js'
@@ -11,6 +13,7 @@ import {
   resolveBase,
   resolveDataset,
 } from './references.js'
+import type { Workspace } from './workspace.js'
 
 const assertName = (name: string): void => {
   if (!isName(name))
@@ -20,9 +23,19 @@ const assertName = (name: string): void => {
     )
 }
 
-/** @throws NAME_TAKEN unless `replace`, and the errors of registerBase. */
+export interface AddedBase {
+  readonly record: BaseRecord
+  /** Its form for onnxruntime and what was measured on it; null for a base of another format. */
+  readonly compiled: CompiledRecord | null
+}
+
+/**
+ * Registers a base, names it, and compiles it for onnxruntime.
+ *
+ * @throws NAME_TAKEN unless `replace`, and the errors of registerBase and ensureCompiled.
+ */
 export const addBase = async (
-  store: Store,
+  workspace: Pick<Workspace, 'store' | 'engines'>,
   request: {
     readonly from: string
     readonly name?: string | undefined
@@ -30,12 +43,15 @@ export const addBase = async (
     readonly replace: boolean
     readonly signal?: AbortSignal | undefined
   },
-): Promise<BaseRecord> => {
+): Promise<AddedBase> => {
   const { name, replace } = request
   if (name !== undefined) assertName(name)
-  const record = await resolveBase(store, request.from, request.folder, request.signal)
-  if (name !== undefined) await setName(store, 'base', name, { baseId: record.baseId }, { replace })
-  return record
+  const record = await resolveBase(workspace, request.from, request.folder, request.signal)
+  if (name !== undefined)
+    await setName(workspace.store, 'base', name, { baseId: record.baseId }, { replace })
+  const { store, engines: settings } = workspace
+  const compiled = await ensureCompiled(store, record, { settings, signal: request.signal })
+  return { record, compiled }
 }
 
 /**

@@ -27,7 +27,7 @@ export const extractOnly = async (request: {
   readonly events?: Events
 }): Promise<ExtractOnlyResult> => {
   const { workspace, extraction, folder, signal, events = {} } = request
-  const { store } = workspace
+  const { store, engines } = workspace
   const started = performance.now()
   const opened = await resolveDataset(store, {
     spec: extraction.dataset,
@@ -40,12 +40,22 @@ export const extractOnly = async (request: {
   })
   try {
     for (const note of opened.dataset.notes) events.onNotice?.(note)
-    const base = await resolveBase(store, extraction.base.from, folder, signal)
-    const specs = await resolveViews(extraction, base, opened, events)
+    const base = await resolveBase(workspace, extraction.base.from, folder, signal)
+    const context = { store, settings: engines, signal }
+    const specs = await resolveViews(extraction, base, opened, events, context)
     const { maxQuarantine } = extraction
     // Nothing else reads a local store's shards after this; an S3 service looks after its own bytes.
     const deep = store.url.startsWith('file:')
-    const views = await extractViews({ store, specs, opened, maxQuarantine, deep, signal, events })
+    const views = await extractViews({
+      store,
+      engines,
+      specs,
+      opened,
+      maxQuarantine,
+      deep,
+      signal,
+      events,
+    })
     return {
       featureSets: views.map(({ featureSet, computed, reused }) => ({
         id: featureSet.featureSetId,

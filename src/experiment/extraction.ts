@@ -7,9 +7,10 @@ import { type ExtractionResult, extract } from '../extract/run.js'
 import type { BaseRecord } from '../extractor/base/load.js'
 import { loadBaseFor } from '../extractor/base/load-for.js'
 import type { LoadedBase } from '../extractor/base/loaded-base.js'
-import { chooseEngine } from '../extractor/choose-engine.js'
+import { chooseEngine, type EngineContext } from '../extractor/choose-engine.js'
+import type { EngineSettings } from '../extractor/engine-settings.js'
 import { type Extractor, openExtractor } from '../extractor/extractor.js'
-import { resolveExtractorSpec } from '../extractor/resolve.js'
+import { findCut, resolveExtractorSpec } from '../extractor/resolve.js'
 import { type ExtractorSpec, extractorIdOfSpec, type View } from '../extractor/spec.js'
 import { type FeatureBlock, type FeatureSet, loadFeatures } from '../features/feature-set.js'
 import { widthOf } from '../features/shard.js'
@@ -21,7 +22,7 @@ import type { Experiment } from './schema.js'
 /** What stage 1 takes of an experiment. */
 export type ExtractionPlan = Pick<
   Experiment,
-  'base' | 'preprocess' | 'engine' | 'views' | 'augment' | 'maxQuarantine'
+  'base' | 'preprocess' | 'engine' | 'precision' | 'views' | 'augment' | 'maxQuarantine'
 >
 
 const viewsOf = ({ views, augment }: ExtractionPlan): View[] =>
@@ -34,19 +35,25 @@ const viewsOf = ({ views, augment }: ExtractionPlan): View[] =>
 /**
  * The complete specs of all views, view 0 first.
  *
- * @throws CUT_NOT_FOUND, CUT_UNUSABLE, EXTRACTOR_INPUT_MISMATCH.
+ * @throws CUT_NOT_FOUND, CUT_UNUSABLE, EXTRACTOR_INPUT_MISMATCH, ENGINE_UNAVAILABLE, BASE_NOT_COMPILED.
  */
 export const resolveViews = async (
   plan: ExtractionPlan,
   base: BaseRecord,
   { dataset }: OpenDataset,
   events: Events,
+  context: EngineContext,
 ): Promise<ExtractorSpec[]> => {
-  const { engine, reason } = await chooseEngine(plan.engine)
+  const { cut, pooling } = plan.base
+  findCut(base, cut)
+  const { precision } = plan
+  const { engine, reason } = await chooseEngine(
+    { engine: plan.engine, precision, base, cut },
+    context,
+  )
   if (reason !== null) events.onNotice?.(`engine: ${engine.name} (${reason})`)
   if (plan.views > 1 && dataset.content.kind !== 'image')
     throw new HeadstartError('REQUEST_INVALID', 'views need images; this dataset holds tensors')
-  const { cut, pooling } = plan.base
   const { preprocess } = plan
   const { content } = dataset
   return viewsOf(plan).map((view) =>
@@ -81,6 +88,7 @@ export interface ViewFeatures extends ExtractionResult {
 
 export interface ExtractViewsRequest {
   readonly store: Store
+  readonly engines: EngineSettings
   readonly specs: readonly ExtractorSpec[]
   readonly opened: OpenDataset
   readonly maxQuarantine: number
@@ -123,11 +131,11 @@ export const settleQuarantine = (
 }
 
 /** Loads the base once, when the first view needs it. */
-export const createExtractorOpener = (store: Store) => {
+export const createExtractorOpener = (store: Store, settings: EngineSettings) => {
   let base: Promise<LoadedBase> | undefined
   return async (spec: ExtractorSpec): Promise<Extractor> => {
     base ??= loadBaseFor(store, spec)
-    return openExtractor(spec, await base)
+    return openExtractor(spec, await base, { settings })
   }
 }
 
@@ -137,8 +145,8 @@ export const createExtractorOpener = (store: Store) => {
  * @throws DATASET_QUARANTINE_EXCEEDED and the errors of extract; what was computed is kept.
  */
 export const extractViews = async (request: ExtractViewsRequest): Promise<ViewFeatures[]> => {
-  const { store, specs, opened, events, signal, damaged = [], deep = false } = request
-  const open = createExtractorOpener(store)
+  const { store, engines, specs, opened, events, signal, damaged = [], deep = false } = request
+  const open = createExtractorOpener(store, engines)
   const results: ViewFeatures[] = []
   for (const [index, spec] of specs.entries()) {
     const result = await extract({

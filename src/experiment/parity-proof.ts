@@ -1,4 +1,5 @@
 // Owns proving once that serving computes the features that heads are trained on.
+import type { EngineSettings } from '../extractor/engine-settings.js'
 import type { FeatureBlock } from '../features/feature-set.js'
 import { checkParity } from '../model/parity.js'
 import type { Parity } from '../model/run-record.js'
@@ -8,6 +9,7 @@ import type { LocatedDataset } from './references.js'
 
 export interface ProofRequest {
   readonly store: Store
+  readonly engines: EngineSettings
   readonly opened: LocatedDataset
   /** View 0, and its features as they were loaded. */
   readonly plain: ViewFeatures
@@ -18,12 +20,13 @@ export interface ProofRequest {
 /** @throws PARITY_FAILED, INTERRUPTED, and the errors of reading and computing samples. */
 const prove = async ({
   store,
+  engines,
   opened: { dataset, reader },
   plain: { spec, featureSet },
   features,
   signal,
 }: ProofRequest): Promise<Parity> => {
-  const extractor = await createExtractorOpener(store)(spec)
+  const extractor = await createExtractorOpener(store, engines)(spec)
   try {
     return await checkParity({ extractor, features, featureSet, dataset, reader, signal })
   } finally {

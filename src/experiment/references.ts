@@ -19,6 +19,7 @@ import { getName, isName } from '../store/names.js'
 import type { OpenObjects } from '../store/object-source.js'
 import type { Store } from '../store/port.js'
 import { isS3Url, parseObjectUrl } from '../store/url.js'
+import type { Workspace } from './workspace.js'
 
 export const namedBaseSchema = z.strictObject({ baseId: sha256Schema })
 
@@ -42,7 +43,7 @@ export const describeBaseSource = (from: string): string => {
  * @throws NOT_FOUND and the errors of registerBase.
  */
 export const resolveBase = async (
-  store: Store,
+  { store, engines }: Pick<Workspace, 'store' | 'engines'>,
   from: string,
   folder: string,
   signal?: AbortSignal,
@@ -54,7 +55,10 @@ export const resolveBase = async (
       baseId = parseStored(`names/base/${from}.json`, named, namedBaseSchema).baseId
   }
   if (baseId === undefined)
-    return registerBase(store, isUrl(from) ? from : resolve(folder, from), { signal })
+    return registerBase(store, isUrl(from) ? from : resolve(folder, from), {
+      settings: engines,
+      signal,
+    })
   const record = await loadBaseRecord(store, baseId)
   if (record === null) throw new HeadstartError('NOT_FOUND', `no base ${from} is registered`)
   return record

@@ -39,13 +39,22 @@ const runOpened = async (
   opened: LocatedDataset,
 ): Promise<Omit<ExperimentResult, 'seconds'> & { extractSeconds: number }> => {
   const { workspace, experiment, signal, events = {} } = request
-  const { store } = workspace
+  const { store, engines } = workspace
   const { heads, maxQuarantine, seed } = experiment
-  const specs = await resolveViews(experiment, baseRecord, opened, events)
+  const context = { store, settings: engines, signal }
+  const specs = await resolveViews(experiment, baseRecord, opened, events, context)
   assertFeaturesFit(specs, opened.dataset.samples.length)
   await assertHeadsFit(heads, opened.dataset, specs[0]?.featureShape ?? [])
 
-  const extraction: ExtractViewsRequest = { store, specs, opened, maxQuarantine, signal, events }
+  const extraction: ExtractViewsRequest = {
+    store,
+    engines,
+    specs,
+    opened,
+    maxQuarantine,
+    signal,
+    events,
+  }
   const extractStarted = performance.now()
   const extracted = await extractViews(extraction)
   const { blocks, results: views } = await loadViews(extraction, extracted)
@@ -65,7 +74,7 @@ const runOpened = async (
     seed,
     name: experiment.name,
     base,
-    proveParity: () => proof({ store, opened, plain, features, signal }),
+    proveParity: () => proof({ store, engines, opened, plain, features, signal }),
     signal,
     events,
   })
@@ -99,7 +108,7 @@ export const runExperiment = async (request: ExperimentRequest): Promise<Experim
   const started = performance.now()
   const { workspace, experiment, events, folder } = request
   // The base first: a wrong cut is found at once, hashing a dataset may take minutes.
-  const base = await resolveBase(workspace.store, experiment.base.from, folder, request.signal)
+  const base = await resolveBase(workspace, experiment.base.from, folder, request.signal)
   findCut(base, experiment.base.cut)
   const opened = await resolveDataset(workspace.store, {
     spec: experiment.dataset,

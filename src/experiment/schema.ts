@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { datasetSpecSchema, splitSpecSchema } from '../dataset/spec.js'
 import { HeadstartError } from '../errors.js'
 import { preprocessSchema } from '../extractor/preprocess.js'
-import { ENGINE_REQUESTS, POOLINGS } from '../extractor/spec.js'
+import { ENGINE_REQUESTS, POOLINGS, PRECISIONS } from '../extractor/spec.js'
 import { headSpecSchema } from '../head/spec.js'
 import { isName } from '../store/names.js'
 
@@ -65,6 +65,10 @@ export const experimentSchema = z.strictObject({
     .describe('fraction of samples that may be undecodable'),
   heads: z.array(headSpecSchema).min(1).max(MAX_HEADS),
   engine: z.enum(ENGINE_REQUESTS).default('auto'),
+  precision: z
+    .enum(PRECISIONS)
+    .default('fp32')
+    .describe('arithmetic of the base; fp16 needs a GPU and is another extractor'),
   views: z.int().min(1).max(64).default(1).describe('the plain sample and views - 1 augmentations'),
   augment: augmentSchema.prefault({}),
   seed: z

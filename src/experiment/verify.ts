@@ -2,6 +2,7 @@
 import { openContent } from '../dataset/open-content.js'
 import { loadDataset } from '../dataset/save.js'
 import { HeadstartError } from '../errors.js'
+import type { EngineSettings } from '../extractor/engine-settings.js'
 import { loadFeatureSet, loadFeatures } from '../features/feature-set.js'
 import { openModel } from '../model/open-model.js'
 import { checkParity } from '../model/parity.js'
@@ -11,6 +12,7 @@ import type { Store } from '../store/port.js'
 
 export interface VerifyRequest {
   readonly store: Store
+  readonly engines?: EngineSettings | undefined
   /** Opens buckets for `s3://` sources: `workspace.objects`. */
   readonly objects: OpenObjects
   readonly run: RunRecord
@@ -37,7 +39,7 @@ export const verifyRun = async (request: VerifyRequest): Promise<Parity> => {
   const { objects, content: from } = request
   const reader = await openContent({ store, objects, dataset, from })
   try {
-    const model = await openModel(store, run)
+    const model = await openModel(store, run, { settings: request.engines })
     try {
       const { extractor } = model
       const compared = { extractor, features, featureSet, dataset, reader }

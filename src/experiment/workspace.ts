@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { HeadstartError } from '../errors.js'
+import { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from '../extractor/engine-settings.js'
 import { withDiskCache } from '../store/disk-cache.js'
 import type { OpenObjects } from '../store/object-source.js'
 import {
@@ -14,6 +15,7 @@ import {
 import type { Store } from '../store/port.js'
 
 export interface Workspace {
+  readonly engines: EngineSettings
   /** What it was opened with: enough to open it again in another process. Holds no secret. */
   readonly options: WorkspaceOptions
   readonly store: Store
@@ -30,6 +32,8 @@ export interface WorkspaceOptions extends Partial<OpenStoreOptions> {
   readonly directory: string
   /** Bound of local copies of remote shards, in bytes. */
   readonly cacheBytes: number
+  /** What the operator decides about engines; default: any device, no SavedModel. */
+  readonly engines?: EngineSettings
 }
 
 /** A file in the way of the store's folder would look like a fault of every key. */
@@ -62,6 +66,7 @@ export const openWorkspace = async (options: WorkspaceOptions): Promise<Workspac
   const objects = createObjectOpener(options)
   return {
     options,
+    engines: options.engines ?? DEFAULT_ENGINE_SETTINGS,
     store,
     objects: objects.open,
     hashCacheDir: join(cacheDir, 'hashes'),

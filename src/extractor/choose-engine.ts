@@ -1,28 +1,35 @@
-// Owns `engine: auto`: which engine a new extractor gets on this machine, and why.
-import { messageOf } from '../errors.js'
-import type { EngineInfo } from '../features/shard.js'
-import { probeEngineInThread } from './engines/pool.js'
-import { findTensorflowPackage } from './engines/tensorflow.js'
-import type { EngineName, EngineRequestName } from './spec.js'
+// Owns `engine: auto`: which engine a new extractor gets on this machine, and why; and whether an
+// engine that was asked for by name can compute the base.
+import { HeadstartError } from '../errors.js'
+import type { Store } from '../store/port.js'
+import type { BaseRecord } from './base/load.js'
+import { assertCompiledCut, ensureCompiled } from './compile/ensure.js'
+import type { CompiledRecord } from './compile/record.js'
+import { parseDevice } from './device.js'
+import type { EngineSettings } from './engine-settings.js'
+import { FIXED_BATCH } from './fixed-batch.js'
+import { probeEngineOnce } from './probe-engine.js'
+import type { BaseFormat, EngineName, EngineRequestName, Precision } from './spec.js'
 
 export interface ResolvedEngine {
   readonly name: EngineName
   /** See ExtractorSpec.fixedBatch. */
   readonly fixedBatch: number | null
+  readonly precision: Precision
 }
 
-/**
- * libtensorflow picks its kernels by the batch size, so its batches always have this size. The
- * wasm kernels compute each sample alone: their bits are the same in any batch.
- */
-const FIXED_BATCH: Readonly<Record<EngineName, number | null>> = {
-  wasm: null,
-  tensorflow: 16,
-  onnxruntime: null,
-  webgpu: 16,
+export interface EngineRequest {
+  readonly engine: EngineRequestName
+  readonly precision: Precision
+  readonly base: Pick<BaseRecord, 'baseId' | 'format' | 'inputShape' | 'cuts'>
+  readonly cut: string
 }
 
-const resolved = (name: EngineName): ResolvedEngine => ({ name, fixedBatch: FIXED_BATCH[name] })
+export interface EngineContext {
+  readonly store: Store
+  readonly settings: EngineSettings
+  readonly signal?: AbortSignal | undefined
+}
 
 export interface EngineChoice {
   readonly engine: ResolvedEngine
@@ -31,38 +38,121 @@ export interface EngineChoice {
 }
 
 /**
- * Resolves a request for an engine. An engine that is asked for by name is probed when its first
- * batch runs; `auto` takes tensorflow where it is installed and loads, and wasm elsewhere.
+ * Engines that can compute a format, fastest first as measured (docs/benchmarks.md). webgpu is never
+ * chosen by itself: it is experimental.
  */
-export const chooseEngine = async (request: EngineRequestName): Promise<EngineChoice> => {
-  if (request !== 'auto') return { engine: resolved(request), reason: null }
-  if (findTensorflowPackage() === null)
-    return { engine: resolved('wasm'), reason: 'tfjs-node is not installed' }
+export const ENGINES_OF: Readonly<Record<BaseFormat, readonly EngineName[]>> = {
+  'layers-model': ['onnxruntime', 'tensorflow', 'wasm'],
+  'graph-model': ['onnxruntime', 'tensorflow', 'wasm'],
+  onnx: ['onnxruntime'],
+  'saved-model': ['tensorflow'],
+}
+
+const CAN_COMPUTE: Readonly<Record<EngineName, readonly BaseFormat[]>> = {
+  wasm: ['layers-model', 'graph-model'],
+  tensorflow: ['layers-model', 'graph-model', 'saved-model'],
+  onnxruntime: ['layers-model', 'graph-model', 'onnx'],
+  webgpu: ['layers-model', 'graph-model'],
+}
+
+const isGpu = (device: string): boolean => !device.startsWith('cpu')
+
+/** Why onnxruntime cannot compute the cut; null when it can. */
+const compiledProblem = (record: CompiledRecord | null, cut: string): string | null => {
+  if (record === null) return null
   try {
-    const { version, device } = await probeEngineInThread('tensorflow')
-    return { engine: resolved('tensorflow'), reason: `${version} on ${device}` }
+    assertCompiledCut(record, cut)
+    return null
   } catch (error) {
-    return { engine: resolved('wasm'), reason: messageOf(error) }
+    return error instanceof HeadstartError ? error.message : String(error)
   }
 }
 
-export interface EngineReport {
-  readonly engine: EngineName
-  readonly available: boolean
-  readonly info: EngineInfo | null
-  readonly problem: string | null
+interface Candidate {
+  readonly name: EngineName
+  readonly says: string
+  readonly gpu: boolean
 }
 
-/** Every engine and whether it runs here, for `doctor`. */
-export const reportEngines = async (engines: readonly EngineName[]): Promise<EngineReport[]> => {
-  const reports: EngineReport[] = []
-  for (const engine of engines) {
-    try {
-      const info = await probeEngineInThread(engine)
-      reports.push({ engine, available: true, info, problem: null })
-    } catch (error) {
-      reports.push({ engine, available: false, info: null, problem: messageOf(error) })
-    }
+/** @returns the candidate, or why it is none. */
+const tryEngine = async (
+  name: EngineName,
+  { base, cut }: EngineRequest,
+  { store, settings, signal }: EngineContext,
+): Promise<Candidate | string> => {
+  const { info, problem } = await probeEngineOnce(name, settings)
+  if (info === null) return problem ?? 'does not start'
+  if (name === 'onnxruntime') {
+    const compiled = await ensureCompiled(store, base, { settings, signal })
+    const refused = compiledProblem(compiled, cut)
+    if (refused !== null) return refused
   }
-  return reports
+  return { name, says: `${info.version} on ${info.device}`, gpu: isGpu(info.device) }
+}
+
+const resolved = (name: EngineName, precision: Precision): ResolvedEngine => ({
+  name,
+  fixedBatch: FIXED_BATCH[name],
+  precision,
+})
+
+/** Half precision is the business of onnxruntime on a GPU; the engine itself refuses a CPU. */
+const assertPrecision = (engine: EngineName, precision: Precision): void => {
+  if (precision === 'fp16' && engine !== 'onnxruntime')
+    throw new HeadstartError('ENGINE_UNAVAILABLE', `the engine ${engine} has no precision fp16`)
+}
+
+const chooseNamed = async (
+  name: EngineName,
+  request: EngineRequest,
+  context: EngineContext,
+): Promise<EngineChoice> => {
+  const { base, precision, cut } = request
+  if (!CAN_COMPUTE[name].includes(base.format))
+    throw new HeadstartError(
+      'ENGINE_UNAVAILABLE',
+      `the engine ${name} cannot compute a base in the format ${base.format}; ${ENGINES_OF[base.format].join(', ')} can`,
+    )
+  assertPrecision(name, precision)
+  if (name === 'onnxruntime') {
+    const compiled = await ensureCompiled(context.store, base, context)
+    if (compiled !== null) assertCompiledCut(compiled, cut)
+  }
+  return { engine: resolved(name, precision), reason: null }
+}
+
+/** Where a CPU was asked for by name, no engine has a GPU to offer. */
+const mayHaveGpu = (engine: EngineName, { device }: EngineSettings): boolean =>
+  engine !== 'wasm' && parseDevice(device)?.kind !== 'cpu'
+
+/**
+ * Resolves a request for an engine. `auto` takes the first engine that runs here, can compute the
+ * base, and has a GPU where any of them has one.
+ *
+ * @throws ENGINE_UNAVAILABLE when none can, or the one that was asked for cannot; BASE_NOT_COMPILED.
+ */
+export const chooseEngine = async (
+  request: EngineRequest,
+  context: EngineContext,
+): Promise<EngineChoice> => {
+  const { engine, precision, base } = request
+  if (engine !== 'auto') return chooseNamed(engine, request, context)
+  const names: readonly EngineName[] =
+    precision === 'fp16' ? ['onnxruntime'] : ENGINES_OF[base.format]
+  const refused: string[] = []
+  let best: Candidate | undefined
+  for (const name of names) {
+    // Slower on the same processor: only a GPU that the better one has not would change that.
+    if (best !== undefined && !mayHaveGpu(name, context.settings)) continue
+    const found = await tryEngine(name, request, context)
+    if (typeof found !== 'string') best = found.gpu || best === undefined ? found : best
+    else if (best === undefined) refused.push(`${name}: ${found}`)
+    if (best?.gpu) break
+  }
+  if (best === undefined)
+    throw new HeadstartError('ENGINE_UNAVAILABLE', 'no engine can compute this base here', {
+      details: refused,
+    })
+  const passed = refused.length === 0 ? '' : `; not ${refused.join('; not ')}`
+  return { engine: resolved(best.name, precision), reason: `${best.says}${passed}` }
 }

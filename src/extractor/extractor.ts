@@ -43,7 +43,7 @@ export interface Extractor {
  * Samples in a batch where the spec does not fix them. Memory of a wasm thread grows with its batch,
  * its rate hardly does.
  */
-const BATCH: Readonly<Record<EngineName, number>> = {
+export const BATCH_SIZE: Readonly<Record<EngineName, number>> = {
   wasm: 8,
   tensorflow: 16,
   onnxruntime: 16,
@@ -119,7 +119,7 @@ export const openExtractor = (
     id: extractorIdOfSpec(spec),
     spec,
     width,
-    batchSize: fixedBatch ?? BATCH[engine],
+    batchSize: fixedBatch ?? BATCH_SIZE[engine],
     // Each thread computes one batch while the next one is decoded.
     parallelBatches: pool.threads * 2,
     info: () => info,

@@ -93,7 +93,7 @@ export const resolveExtractorSpec = (request: ExtractorRequest): ExtractorSpec =
     input: resolveInput(request),
     view: request.view,
     engine: request.engine.name,
-    precision: 'fp32',
+    precision: request.engine.precision,
     fixedBatch: request.engine.fixedBatch,
     featureShape: resolveFeatureShape(cut, pooling),
   }

@@ -1,6 +1,7 @@
 // Owns the models that are kept open to predict: each opened once, the least used closed first, none
 // closed while somebody uses it.
 import { HeadstartError } from '../errors.js'
+import type { EngineSettings } from '../extractor/engine-settings.js'
 import type { SampleContent } from '../extractor/extractor.js'
 import type { Sha256 } from '../identity/hash.js'
 import { type Model, openModel } from '../model/open-model.js'
@@ -43,6 +44,7 @@ interface Entry {
 
 export interface ModelsOptions {
   readonly store: Store
+  readonly engines: EngineSettings
   readonly limits: Pick<Limits, 'openModels' | 'modelIdleMs' | 'batchWaitMs' | 'waitingSamples'>
   /** Told how many samples each batch had. */
   readonly onBatch: (samples: number) => void
@@ -50,7 +52,7 @@ export interface ModelsOptions {
 
 const openForMany = async (run: RunRecord, options: ModelsOptions): Promise<Open> => {
   const { limits, store, onBatch } = options
-  const model = await openModel(store, run)
+  const model = await openModel(store, run, { settings: options.engines })
   const batcher = createMicroBatcher<Sample, NamedPrediction>({
     maxBatch: model.extractor.batchSize,
     parallel: model.extractor.parallelBatches,

@@ -11,6 +11,7 @@ import type {
 import type { Removal } from '../catalog/remove.js'
 import { storedDatasetSchema } from '../dataset/save.js'
 import { baseRecordSchema } from '../extractor/base/load.js'
+import { compiledRecordSchema } from '../extractor/compile/record.js'
 import { extractorSpecSchema } from '../extractor/spec.js'
 import { featureSetSchema } from '../features/feature-set.js'
 import { sha256Schema } from '../features/shard.js'
@@ -74,6 +75,7 @@ baseSummarySchema satisfies z.ZodType<BaseSummary>
 
 export const shownBaseSchema = z.strictObject({
   base: baseRecordSchema,
+  compiled: compiledRecordSchema.nullable(),
   names,
   bytes: count,
   runs: ids,

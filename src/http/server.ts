@@ -51,10 +51,15 @@ const CLOSE_TIMEOUT_MS = 20_000
 
 const createContext = (options: ServerOptions): HttpContext => {
   const { service, workspace, token } = options
-  const { store } = workspace
+  const { store, engines } = workspace
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const streams = createEventStreams(service, limits)
-  const models = createModels({ store, limits, onBatch: (samples) => metrics.onBatch(samples) })
+  const models = createModels({
+    store,
+    engines,
+    limits,
+    onBatch: (samples) => metrics.onBatch(samples),
+  })
   const metrics: Metrics = createMetrics({
     service,
     openModels: models.count,
@@ -67,7 +72,7 @@ const createContext = (options: ServerOptions): HttpContext => {
     streams,
     models,
     metrics,
-    sources: createSourceGuard(store, parseAllowedSources(options.allowedSources)),
+    sources: createSourceGuard(workspace, parseAllowedSources(options.allowedSources)),
     runs: createRunLookup(store),
     signer: createLinkSigner(token),
     uploads: createMemoryBudget(limits.uploadBytesInMemory),

@@ -7,12 +7,12 @@ import { findReference } from '../catalog/find.js'
 import { loadNames, readName } from '../catalog/names.js'
 import type { DatasetSpec } from '../dataset/spec.js'
 import { HeadstartError } from '../errors.js'
+import type { Workspace } from '../experiment/workspace.js'
 import { isUrl } from '../extractor/base/read-source.js'
 import { registerBase } from '../extractor/base/register.js'
 import { SHA256_PATTERN } from '../identity/hash.js'
 import { createSingleFlight } from '../queue/single-flight.js'
 import { isName } from '../store/names.js'
-import type { Store } from '../store/port.js'
 import { isS3Url } from '../store/url.js'
 import type { AllowedSources } from './allowed-sources.js'
 import type { Caller } from './auth.js'
@@ -42,7 +42,10 @@ const assertOwnersPath = (field: string, from: string, caller: Caller): void => 
 
 const looksRegistered = (from: string): boolean => isName(from) || SHA256_PATTERN.test(from)
 
-export const createSourceGuard = (store: Store, allowed: AllowedSources): SourceGuard => {
+export const createSourceGuard = (
+  { store, engines: settings }: Pick<Workspace, 'store' | 'engines'>,
+  allowed: AllowedSources,
+): SourceGuard => {
   const once = createSingleFlight()
 
   const assertObject = (field: string, from: string, caller: Caller): void => {
@@ -61,7 +64,7 @@ export const createSourceGuard = (store: Store, allowed: AllowedSources): Source
     if (!URL.canParse(from)) throw new HeadstartError('REQUEST_INVALID', 'base.from: no valid URL')
     const { host } = new URL(from)
     if (!isAllowed(new URL(from))) throw notAllowed('base.from', `${host} is not allow-listed`)
-    const register = () => registerBase(store, from, { allowUrl: isAllowed })
+    const register = () => registerBase(store, from, { settings, allowUrl: isAllowed })
     return (await once([from, caller], register)).baseId
   }
 

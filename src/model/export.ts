@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { assertNotAborted } from '../errors.js'
 import { loadTfjsBase } from '../extractor/base/load.js'
+import type { EngineSettings } from '../extractor/engine-settings.js'
 import { composeModel } from '../head/compose.js'
 import { saveModelFolder } from '../head/model-files.js'
 import type { HeadArtifacts } from '../head/types.js'
@@ -25,6 +26,7 @@ import { loadHead, type RunRecord } from './run-record.js'
 
 export interface ExportRequest {
   readonly store: Store
+  readonly engines?: EngineSettings | undefined
   readonly run: RunRecord
   /** Is made; must not exist or be empty. */
   readonly folder: string
@@ -41,9 +43,9 @@ const HEAD = 'head'
 const MODEL = 'model'
 
 /** What the run predicts for made-up inputs. The engine threads are gone when it returns. */
-const predictWithRun = async ({ store, run }: ExportRequest): Promise<Expected[]> => {
+const predictWithRun = async ({ store, engines, run }: ExportRequest): Promise<Expected[]> => {
   const samples = await createCheckSamples(run.extractor, EXPORT_CHECK_SAMPLES)
-  const model = await openModel(store, run, { threads: 1 })
+  const model = await openModel(store, run, { threads: 1, settings: engines })
   try {
     return await predictExpected(model, samples)
   } finally {

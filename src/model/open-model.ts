@@ -2,6 +2,7 @@
 import { loadBaseFor } from '../extractor/base/load-for.js'
 import {
   type Extractor,
+  type ExtractorOptions,
   openExtractor,
   type Row,
   type SampleContent,
@@ -38,7 +39,7 @@ const openBeside = async (
   head: HeadPredictor,
   store: Store,
   run: RunRecord,
-  options: { readonly threads?: number },
+  options: ExtractorOptions,
 ): Promise<Extractor> => {
   try {
     return openExtractor(run.extractor, await loadBaseFor(store, run.extractor), options)
@@ -52,7 +53,7 @@ const openBeside = async (
 export const openModel = async (
   store: Store,
   run: RunRecord,
-  options: { readonly threads?: number } = {},
+  options: ExtractorOptions = {},
 ): Promise<Model> => {
   const head = await openHead(await loadHead(store, run))
   const extractor = await openBeside(head, store, run, options)

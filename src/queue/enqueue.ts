@@ -45,7 +45,7 @@ const resolve = async (
   heads: Experiment['heads'],
 ): Promise<Resolved> => {
   const { store, hashCacheDir, objects } = workspace
-  const base = await resolveBase(store, request.base.from, folder, signal)
+  const base = await resolveBase(workspace, request.base.from, folder, signal)
   findCut(base, request.base.cut)
   const opened = await resolveDataset(store, {
     spec: request.dataset,
@@ -59,7 +59,8 @@ const resolve = async (
   try {
     for (const note of opened.dataset.notes) events.onNotice?.(note)
     const { datasetId, contentId } = opened.dataset
-    const specs = await resolveViews(request, base, opened, events)
+    const context = { store, settings: workspace.engines, signal }
+    const specs = await resolveViews(request, base, opened, events, context)
     if (heads.length > 0) await assertHeadsFit(heads, opened.dataset, specs[0]?.featureShape ?? [])
     for (const spec of specs) await saveExtractor(store, spec)
     const featureSetIds = specs.map((spec) => featureSetIdOf(extractorIdOfSpec(spec), contentId))

@@ -1,6 +1,8 @@
 // Owns the stage processes of a worker: one an accelerator, one for engines on the processor.
 import { readdir } from 'node:fs/promises'
 import { HeadstartError } from '../errors.js'
+import type { DeviceRequest } from '../extractor/device.js'
+import { isProviderInstalled } from '../extractor/engines/onnxruntime-environment.js'
 import type { EngineName } from '../extractor/spec.js'
 import { createStageProcess, type StageProcess, type StageProcessOptions } from './supervisor.js'
 
@@ -22,12 +24,23 @@ export const listGpus = async (visible: string | undefined): Promise<readonly st
   return devices.map((_, index) => String(index))
 }
 
+/** Whether this engine computes on every NVIDIA GPU here, rather than on a device that was named. */
+const usesAllGpus = (engine: EngineName, device: DeviceRequest): boolean => {
+  if (engine === 'tensorflow') return device === 'auto' || device === 'cuda'
+  return (
+    engine === 'onnxruntime' &&
+    (device === 'auto' || device === 'cuda' || device === 'tensorrt') &&
+    isProviderInstalled('cuda')
+  )
+}
+
 /** One environment a stage process: each sees one device. */
 export const environmentsOf = (
   engine: EngineName,
   gpus: readonly string[],
+  device: DeviceRequest,
 ): readonly Readonly<Record<string, string>>[] =>
-  engine === 'tensorflow' && gpus.length > 0
+  gpus.length > 0 && usesAllGpus(engine, device)
     ? gpus.map((gpu) => ({ CUDA_VISIBLE_DEVICES: gpu }))
     : [{}]
 

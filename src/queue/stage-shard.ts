@@ -37,7 +37,7 @@ const createEngineKeeper = (workspace: Workspace) => {
       if (open?.id !== id) {
         await drop()
         base = await loadBaseFor(workspace.store, spec)
-        open = openExtractor(spec, base)
+        open = openExtractor(spec, base, { settings: workspace.engines })
       }
       return { ...open, close: async () => undefined }
     },

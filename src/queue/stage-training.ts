@@ -107,7 +107,8 @@ export const createTrainingStage = (workspace: Workspace, onNotice: (message: st
         seed: payload.seed,
         name: payload.name,
         base: payload.base,
-        proveParity: () => proof({ store, opened, plain, features: block, signal }),
+        proveParity: () =>
+          proof({ store, engines: workspace.engines, opened, plain, features: block, signal }),
         signal,
         events,
       })

@@ -1,6 +1,8 @@
 // Owns a worker: the queues that it takes jobs of, the stage processes that do the work, and their end.
 import type { Workspace } from '../experiment/workspace.js'
-import { findTensorflowPackage } from '../extractor/engines/tensorflow.js'
+import type { EngineSettings } from '../extractor/engine-settings.js'
+import { findTensorflowPackage } from '../extractor/engines/tensorflow-package.js'
+import { areWebgpuPackagesInstalled } from '../extractor/engines/webgpu-packages.js'
 import { ENGINES, type EngineName } from '../extractor/spec.js'
 import { type Consumer, consume, type Handler } from './consume.js'
 import { createCoordinator } from './coordinate.js'
@@ -38,8 +40,11 @@ interface Bound<Kind extends JobKind = JobKind> extends Binding {
 }
 
 /** Engines that are installed here; whether they run is found out by the first shard. */
-const enginesHere = (): readonly EngineName[] =>
-  ENGINES.filter((engine) => engine !== 'tensorflow' || findTensorflowPackage() !== null)
+const enginesHere = (settings: EngineSettings): readonly EngineName[] =>
+  ENGINES.filter((engine) => {
+    if (engine === 'tensorflow') return findTensorflowPackage(settings) !== null
+    return engine !== 'webgpu' || areWebgpuPackagesInstalled()
+  })
 
 const bindExtract = async (
   options: Required<Pick<WorkerOptions, 'backend' | 'workspace'>> & {
@@ -49,7 +54,7 @@ const bindExtract = async (
 ): Promise<{ bound: Bound[]; slots: Slots[]; engines: readonly EngineName[] }> => {
   const { backend, workspace } = options
   const gpus = await listGpus(options.visibleGpus)
-  const engines = enginesHere()
+  const engines = enginesHere(workspace.engines)
   const slots: Slots[] = []
   const coordinator = createCoordinator({ backend, workspace, onNotice })
   const bound: Bound[] = [
@@ -60,7 +65,7 @@ const bindExtract = async (
     },
   ]
   for (const engine of engines) {
-    const own = createSlots(environmentsOf(engine, gpus), {
+    const own = createSlots(environmentsOf(engine, gpus, workspace.engines.device), {
       workspace: workspace.options,
       onNotice,
     })

@@ -1,4 +1,5 @@
 // What doctor sees on a good machine, on stores that break a promise, and that it tidies up.
+
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -13,6 +14,8 @@ import {
 } from '../../src/catalog/doctor-machine.js'
 import { checkStore } from '../../src/catalog/doctor-store.js'
 import { HeadstartError } from '../../src/errors.js'
+import { DEFAULT_ENGINE_SETTINGS } from '../../src/extractor/engine-settings.js'
+import type { EngineName } from '../../src/extractor/spec.js'
 import { createFileStore } from '../../src/store/file.js'
 import { openStore } from '../../src/store/open.js'
 import type { Store } from '../../src/store/port.js'
@@ -40,13 +43,20 @@ describe('doctor on this machine', () => {
     const cache = join(folder, 'cache', 'hashes')
     const { healthy, checks } = await runDoctor({
       store,
+      engines: DEFAULT_ENGINE_SETTINGS,
       folders: [{ name: 'cache folder', path: cache }],
     })
     expect(checks.filter(({ status }) => status === 'failed')).toEqual([])
     expect(healthy).toBe(true)
     const seen = Object.fromEntries(checks.map((check) => [check.name, check.seen]))
     expect(seen.images).toContain('sharp')
-    expect(seen['engine wasm']).toContain('tfjs')
+    for (const [engine, version] of [
+      ['wasm', 'tfjs'],
+      ['onnxruntime', 'onnxruntime 1.'],
+    ])
+      expect(seen[`engine ${engine}`]).toMatch(
+        new RegExp(`^${version}.* on cpu.*, [1-9]\\d* images/s`),
+      )
     expect(seen['store: write once']).toBe('one of 32 racing writers won')
     expect(seen['store: writable']).toContain(store.url)
     expect(seen['store: disk']).toContain('GB free')
@@ -68,12 +78,16 @@ describe('doctor on this machine', () => {
     expect((await checkDisk(url)).seen).toContain('GB free')
   })
 
-  it('fails without wasm, takes a missing tensorflow as it is, warns of a broken one', () => {
-    const absent = { available: false, info: null, problem: 'no binary' }
-    expect(judgeEngine({ engine: 'wasm', ...absent }, null).status).toBe('failed')
-    expect(judgeEngine({ engine: 'tensorflow', ...absent }, null).status).toBe('ok')
-    const broken = judgeEngine({ engine: 'tensorflow', ...absent }, '@tensorflow/tfjs-node')
-    expect(broken).toMatchObject({ status: 'warning', seen: 'no binary' })
+  it('fails without the engines of the packages, takes missing others as they are, warns of broken ones', () => {
+    const absent = { info: null, problem: 'no binary' }
+    const judge = (engine: EngineName, installed: boolean) =>
+      judgeEngine({ engine, ...absent }, { rate: null, installed })
+    for (const engine of ['wasm', 'onnxruntime'] as const)
+      expect(judge(engine, true).status).toBe('failed')
+    for (const engine of ['tensorflow', 'webgpu'] as const) {
+      expect(judge(engine, false).status).toBe('ok')
+      expect(judge(engine, true)).toMatchObject({ status: 'warning', seen: 'no binary' })
+    }
   })
 
   it('fails where a folder cannot be made', async () => {
@@ -83,6 +97,7 @@ describe('doctor on this machine', () => {
     const store = createFileStore(join(file, 'store'))
     const { healthy, checks } = await runDoctor({
       store,
+      engines: DEFAULT_ENGINE_SETTINGS,
       folders: [{ name: 'cache folder', path: join(file, 'cache') }],
     })
     expect(healthy).toBe(false)

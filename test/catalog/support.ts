@@ -8,6 +8,7 @@ import type { ExperimentResult } from '../../src/experiment/result.js'
 import { runExperiment } from '../../src/experiment/run.js'
 import { parseExperiment } from '../../src/experiment/schema.js'
 import { openWorkspace, type Workspace } from '../../src/experiment/workspace.js'
+import type { BaseRecord } from '../../src/extractor/base/load.js'
 import type { Store } from '../../src/store/port.js'
 import { makeFolder } from '../support/folders.js'
 import { writeTinyBase } from '../support/tiny-base.js'
@@ -62,8 +63,18 @@ export const runTiny = (
     }),
   })
 
-export const nameBase = ({ store, folder }: Installation, name: string, from = 'base') =>
-  addBase(store, { from: join(folder, from), name, folder, replace: false })
+export const nameBase = async (
+  { workspace, folder }: Installation,
+  name: string,
+  from = 'base',
+): Promise<BaseRecord> => {
+  const { record } = await addBase(workspace, {
+    ...{ name, folder },
+    from: join(folder, from),
+    replace: false,
+  })
+  return record
+}
 
 export const nameDataset = async (
   { store, folder, workspace }: Installation,

@@ -157,7 +157,7 @@ describe('an extractor', () => {
 
   it('gives the same bits where its engine fixes the batch and pads it', async () => {
     const free = await featuresOf(await openFor(tiny, { cut: 'pool' }), IMAGES)
-    const engine = { name: 'wasm', fixedBatch: 4 } as const
+    const engine = { name: 'wasm', fixedBatch: 4, precision: 'fp32' } as const
     const fixed = await openFor(tiny, { cut: 'pool', engine })
     expect(fixed.batchSize).toBe(4)
     for (const count of [1, 3, 4, 5])

@@ -38,7 +38,7 @@ const request = (change: Partial<ExtractorRequest> = {}): ExtractorRequest => ({
   preprocess: preprocessSchema.parse({}),
   content: { kind: 'image' },
   view: { kind: 'plain' },
-  engine: { name: 'wasm', fixedBatch: null },
+  engine: { name: 'wasm', fixedBatch: null, precision: 'fp32' },
   ...change,
 })
 const rows = (...shape: number[]): Partial<ExtractorRequest> => ({
@@ -110,8 +110,8 @@ describe('an extractor spec', () => {
     ['another background', { preprocess: preprocessSchema.parse({ background: [0, 0, 0] }) }],
     ['another range', { preprocess: preprocessSchema.parse({ range: 'torch' }) }],
     ['another channel order', { preprocess: preprocessSchema.parse({ channels: 'bgr' }) }],
-    ['another engine', { engine: { name: 'tensorflow', fixedBatch: 32 } }],
-    ['another fixed batch', { engine: { name: 'wasm', fixedBatch: 8 } }],
+    ['another engine', { engine: { name: 'tensorflow', fixedBatch: 32, precision: 'fp32' } }],
+    ['another fixed batch', { engine: { name: 'wasm', fixedBatch: 8, precision: 'fp32' } }],
   ])('has another id for %s', (_, change) => {
     expect(idOf(change)).not.toBe(idOf())
   })

@@ -45,7 +45,7 @@ export const openFor = async (
     pooling: 'none',
     content: IMAGES,
     view: { kind: 'plain' },
-    engine: { name: 'wasm', fixedBatch: null },
+    engine: { name: 'wasm', fixedBatch: null, precision: 'fp32' },
     ...request,
     preprocess: preprocessSchema.parse(preprocess),
     base,

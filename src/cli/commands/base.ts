@@ -1,8 +1,9 @@
 // Owns `headstart base add` and `headstart base layers`.
 import type { Command } from 'commander'
 import type { BaseRecord } from '../../extractor/base/load.js'
+import { describeCompiled } from '../compiled-text.js'
 import { type CommonOptions, runCommand } from '../context.js'
-import { addCommonOptions } from '../options.js'
+import { addCommonOptions, addEngineOptions } from '../options.js'
 import { table } from '../tables.js'
 
 const shape = (sizes: readonly (number | null)[]): string =>
@@ -20,11 +21,11 @@ const describeBase = (record: BaseRecord): string =>
 export const addBaseCommand = (program: Command): void => {
   const base = program.command('base').description('register bases and list where they can be cut')
 
-  addCommonOptions(
+  addEngineOptions(
     base
       .command('add')
-      .description('register a TF.js LayersModel or GraphModel')
-      .argument('<from>', 'folder, model.json or http(s) URL')
+      .description('register a base: TF.js LayersModel or GraphModel, ONNX, or SavedModel')
+      .argument('<from>', 'folder, model.json, .onnx file or http(s) URL')
       .option('--name <name>', 'a name to use instead of the path')
       .option('--replace', 'let the name point to this base even if it is in use'),
   )
@@ -39,8 +40,10 @@ Examples:
       runCommand(options, async ({ workspace, folder, signal }) => {
         const { addBase } = await import('../../experiment/add-named.js')
         const { name, replace = false } = options
-        const record = await addBase(workspace.store, { from, name, folder, replace, signal })
-        return { json: record, text: describeBase(record) }
+        const added = await addBase(workspace, { from, name, folder, replace, signal })
+        const { record, compiled } = added
+        const lines = [describeBase(record), ...(compiled ? ['', describeCompiled(compiled)] : [])]
+        return { json: { ...record, compiled }, text: lines.join('\n') }
       }),
     )
 
@@ -54,7 +57,7 @@ Examples:
     .action((from: string, options: CommonOptions) =>
       runCommand(options, async ({ workspace, folder, signal }) => {
         const { resolveBase } = await import('../../experiment/references.js')
-        const { cuts, baseId } = await resolveBase(workspace.store, from, folder, signal)
+        const { cuts, baseId } = await resolveBase(workspace, from, folder, signal)
         const rows = cuts.map((cut) => [cut.path, cut.className, shape(cut.shape)])
         return { json: { baseId, cuts }, text: table(rows, ['cut', 'class', 'feature shape']) }
       }),

@@ -4,6 +4,7 @@ import { type BaseSummary, listBases } from '../../catalog/list.js'
 import { removeBase } from '../../catalog/remove.js'
 import { type ShownBase, showBase } from '../../catalog/show.js'
 import { shortId } from '../../identity/hash.js'
+import { describeCompiled } from '../compiled-text.js'
 import { addCatalogCommand, joinIds, joinNames, shapeText } from '../catalog-command.js'
 import { bytes, table } from '../tables.js'
 
@@ -20,7 +21,7 @@ const baseRow = (item: BaseSummary): string[] => [
 const drawBases = (items: readonly BaseSummary[]): string =>
   table(items.map(baseRow), ['base', 'names', 'format', 'parameters', 'input', 'cuts', 'size'])
 
-const drawBase = ({ base, names, bytes: size, runs, featureSets }: ShownBase): string => {
+const drawBase = ({ base, compiled, names, bytes: size, runs, featureSets }: ShownBase): string => {
   const facts = table([
     ['base', base.baseId],
     ['names', joinNames(names)],
@@ -33,7 +34,8 @@ const drawBase = ({ base, names, bytes: size, runs, featureSets }: ShownBase): s
     ['runs', joinIds(runs)],
   ])
   const rows = base.files.map((file) => [file.path, bytes(file.bytes), shortId(file.sha256)])
-  return `${facts}\n\n${table(rows, ['file', 'size', 'sha256'])}`
+  const engines = compiled === null ? '' : `\n\n${describeCompiled(compiled)}`
+  return `${facts}${engines}\n\n${table(rows, ['file', 'size', 'sha256'])}`
 }
 
 export const addBasesCommand = (program: Command): void =>

@@ -4,7 +4,7 @@ import type { Diagnosis } from '../../catalog/doctor.js'
 import type { Check } from '../../catalog/doctor-check.js'
 import { type CommonOptions, type Report, runCommand } from '../context.js'
 import { EXIT_CODES } from '../exit-codes.js'
-import { addCommonOptions } from '../options.js'
+import { addEngineOptions } from '../options.js'
 import { table } from '../tables.js'
 
 const LABELS: Readonly<Record<Check['status'], string>> = {
@@ -23,7 +23,7 @@ const describe = ({ checks, healthy }: Diagnosis): string => {
 }
 
 export const addDoctorCommand = (program: Command): void => {
-  addCommonOptions(
+  addEngineOptions(
     program
       .command('doctor')
       .description('check this machine, the store and the queue: engines, writes, races, clocks'),
@@ -40,7 +40,7 @@ Examples:
     )
     .action((options: CommonOptions) =>
       runCommand(options, async ({ config, workspace }): Promise<Report> => {
-        const { store, hashCacheDir, checkpointDir } = workspace
+        const { store, engines, hashCacheDir, checkpointDir } = workspace
         const folders = [
           { name: 'cache folder', path: hashCacheDir },
           { name: 'checkpoint folder', path: checkpointDir },
@@ -51,6 +51,7 @@ Examples:
         const { queueUrl, s3Endpoint, s3Region } = config
         const diagnosis = await runDoctor({
           store,
+          engines,
           folders,
           s3Address: s3Address(s3Endpoint, s3Region),
           further: queueUrl === undefined ? [] : [() => checkQueue(queueUrl)],

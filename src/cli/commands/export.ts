@@ -5,7 +5,7 @@ import { shortId } from '../../identity/hash.js'
 import type { ExportResult } from '../../model/export.js'
 import { findRun } from '../../model/find-run.js'
 import { type CommonOptions, type Report, runCommand } from '../context.js'
-import { addCommonOptions } from '../options.js'
+import { addEngineOptions } from '../options.js'
 import { bytes, table } from '../tables.js'
 
 interface ExportOptions extends CommonOptions {
@@ -30,7 +30,7 @@ const describeExport = ({ folder, card }: ExportResult, from: string): string =>
 }
 
 export const addExportCommand = (program: Command): void => {
-  addCommonOptions(
+  addEngineOptions(
     program
       .command('export')
       .description('write a run as plain TF.js models with a model card')
@@ -50,11 +50,11 @@ Examples:
     )
     .action(async (reference: string, options: ExportOptions) => {
       await runCommand(options, async ({ workspace, folder, signal }): Promise<Report> => {
-        const { store } = workspace
+        const { store, engines } = workspace
         const run = await findRun(store, reference)
         const target = resolve(folder, options.to)
         const { exportRun } = await import('../../model/export.js')
-        const result = await exportRun({ store, run, folder: target, signal })
+        const result = await exportRun({ store, engines, run, folder: target, signal })
         return { json: result, text: describeExport(result, folder) }
       })
     })

@@ -5,8 +5,8 @@ import { type ExtractionRequest, parseExtraction } from '../../experiment/schema
 import { type CommonOptions, type Context, type Report, runCommand } from '../context.js'
 import { describeEnqueued } from '../job-text.js'
 import {
-  addCommonOptions,
   addDetachOption,
+  addEngineOptions,
   addExtractionOptions,
   type DetachOption,
   type ExtractionOptions,
@@ -58,7 +58,7 @@ const reportExtraction = async (
 
 export const addExtractCommand = (program: Command): void => {
   addDetachOption(
-    addCommonOptions(
+    addEngineOptions(
       addExtractionOptions(
         program.command('extract').description('compute the features that the store lacks'),
       ),

@@ -6,7 +6,7 @@ import { findRun } from '../../model/find-run.js'
 import type { NamedPrediction, PredictedLabels } from '../../model/predict.js'
 import { type CommonOptions, type Context, type Report, runCommand } from '../context.js'
 import { EXIT_CODES } from '../exit-codes.js'
-import { addCommonOptions, parseCount } from '../options.js'
+import { addEngineOptions, parseCount } from '../options.js'
 
 const DEFAULT_TOP = 3
 
@@ -57,7 +57,7 @@ const predict = async (
   const { openModel } = await import('../../model/open-model.js')
   const { predictInputs } = await import('../../model/predict.js')
   const run = await findRun(workspace.store, request.reference)
-  const model = await openModel(workspace.store, run)
+  const model = await openModel(workspace.store, run, { settings: workspace.engines })
   const predictions: NamedPrediction[] = []
   let count = 0
   let allOk = true
@@ -85,7 +85,7 @@ const predict = async (
 }
 
 export const addPredictCommand = (program: Command): void => {
-  addCommonOptions(
+  addEngineOptions(
     program
       .command('predict')
       .description('predict files with a published run')

@@ -6,7 +6,7 @@ import { shortId } from '../../identity/hash.js'
 import { type CommonOptions, type Context, type Report, runCommand } from '../context.js'
 import { describeEnqueued } from '../job-text.js'
 import { describeHead, metricCells, metricHead } from '../metrics-text.js'
-import { addCommonOptions, addDetachOption, type DetachOption } from '../options.js'
+import { addDetachOption, addEngineOptions, type DetachOption } from '../options.js'
 import { openService, requireService, withService } from '../service/choose.js'
 import {
   type ExperimentOrder,
@@ -76,7 +76,7 @@ export const reportExperiment = async (
 
 export const addRunCommand = (program: Command): void => {
   addDetachOption(
-    addCommonOptions(
+    addEngineOptions(
       program
         .command('run')
         .description('extract what is missing, train, verify and publish')

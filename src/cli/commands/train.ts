@@ -3,8 +3,8 @@ import type { Command } from 'commander'
 import { parseExperiment } from '../../experiment/schema.js'
 import { type CommonOptions, runCommand } from '../context.js'
 import {
-  addCommonOptions,
   addDetachOption,
+  addEngineOptions,
   addExtractionOptions,
   addHeadOptions,
   type DetachOption,
@@ -17,7 +17,7 @@ import { reportExperiment } from './run.js'
 
 export const addTrainCommand = (program: Command): void => {
   addDetachOption(
-    addCommonOptions(
+    addEngineOptions(
       addHeadOptions(
         addExtractionOptions(
           program

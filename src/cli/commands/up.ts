@@ -1,12 +1,12 @@
 // Owns `headstart up`.
 import type { Command } from 'commander'
-import { addCommonOptions, parsePort } from '../options.js'
+import { addEngineOptions, parsePort } from '../options.js'
 import type { UpOptions } from '../process/up-process.js'
 
 const DEFAULT_PORT = 8080
 
 export const addUpCommand = (program: Command): void => {
-  addCommonOptions(
+  addEngineOptions(
     program
       .command('up')
       .description('serve this folder: API and workers in one go')

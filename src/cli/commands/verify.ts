@@ -3,11 +3,11 @@ import type { Command } from 'commander'
 import { findRun } from '../../model/find-run.js'
 import { PARITY_SAMPLES } from '../../model/parity.js'
 import { type CommonOptions, runCommand } from '../context.js'
-import { addCommonOptions, parseCount } from '../options.js'
+import { addEngineOptions, parseCount } from '../options.js'
 import { table } from '../tables.js'
 
 export const addVerifyCommand = (program: Command): void => {
-  addCommonOptions(
+  addEngineOptions(
     program
       .command('verify')
       .description('compute features of a run again as they are served, and compare')
@@ -21,8 +21,8 @@ export const addVerifyCommand = (program: Command): void => {
         const { verifyRun } = await import('../../experiment/verify.js')
         const run = await findRun(workspace.store, reference)
         const { samples = PARITY_SAMPLES, content = run.dataset.from } = options
-        const { store, objects } = workspace
-        const parity = await verifyRun({ store, objects, run, content, samples, signal })
+        const { store, engines, objects } = workspace
+        const parity = await verifyRun({ store, engines, objects, run, content, samples, signal })
         const text = table([
           ['run', run.runId],
           ['samples', String(parity.samples)],

@@ -1,7 +1,7 @@
 // Owns `headstart worker extract` and `headstart worker train`.
 import type { Command } from 'commander'
 import type { CommonOptions } from '../context.js'
-import { addCommonOptions, parsePort } from '../options.js'
+import { addEngineOptions, parsePort } from '../options.js'
 
 interface WorkerOptions extends CommonOptions {
   readonly healthPort?: number
@@ -18,7 +18,7 @@ export const addWorkerCommand = (program: Command): void => {
     .command('worker')
     .description('run a worker process for a shared queue (HEADSTART_QUEUE) and store')
   for (const kind of ['extract', 'train'] as const)
-    addCommonOptions(
+    addEngineOptions(
       group
         .command(kind)
         .description(KINDS[kind])

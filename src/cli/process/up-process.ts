@@ -50,7 +50,12 @@ const openAll = async (
   options: UpOptions,
   folder: string,
 ): Promise<Opened> => {
-  const workspace = await openConfigured(config, folder, storeUrlOf(options, config))
+  const workspace = await openConfigured(
+    config,
+    folder,
+    storeUrlOf(options, config),
+    options.device,
+  )
   life.opened(() => workspace.close())
   const { openBackend } = await import('../../queue/backend.js')
   const backend = await openBackend(config.queueUrl ?? join(folder, '.headstart', 'queue'))

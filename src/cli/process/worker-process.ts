@@ -30,7 +30,12 @@ export const runWorkerProcess = (kind: WorkerKind, options: WorkerProcessOptions
     const { health } = options
     const healthServer = health && (await startHealthServer(health, () => isReady()))
     if (healthServer) life.opened(() => healthServer.close())
-    const workspace = await openConfigured(config, process.cwd(), storeUrlOf(options, config))
+    const workspace = await openConfigured(
+      config,
+      process.cwd(),
+      storeUrlOf(options, config),
+      options.device,
+    )
     life.opened(() => workspace.close())
     const { openBackend } = await import('../../queue/backend.js')
     const backend = await openBackend(config.queueUrl)

@@ -8,3 +8,5 @@ export const MAX_PARAMETERS = 500_000_000
 export const MAX_WEIGHT_FILES = 10_000
 /** A download that brings nothing for so long is given up. */
 export const DOWNLOAD_TIMEOUT_MS = 60_000
+/** Of an ONNX graph with the graphs inside its nodes; the largest models have some 10,000. */
+export const MAX_ONNX_NODES = 100_000

@@ -3,11 +3,18 @@ import { assertNotAborted, HeadstartError, isHeadstartError } from '../../errors
 import { canonicalJson } from '../../identity/canonical-json.js'
 import { sha256 } from '../../identity/hash.js'
 import type { Store } from '../../store/port.js'
+import { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from '../engine-settings.js'
 import { inspectBaseInThread } from '../engines/pool.js'
 import { assembleBase } from './assemble.js'
 import { baseFileKey } from './file-key.js'
 import { type BaseRecord, baseRecordKey, loadBaseRecord } from './load.js'
 import { type AllowUrl, readBaseSource } from './read-source.js'
+
+export interface RegisterOptions {
+  readonly settings?: EngineSettings
+  readonly signal?: AbortSignal | undefined
+  readonly allowUrl?: AllowUrl
+}
 
 /**
  * Registers the base at a folder, a model.json or an http(s) URL. Registering it again is free.
@@ -18,14 +25,14 @@ import { type AllowUrl, readBaseSource } from './read-source.js'
 export const registerBase = async (
   store: Store,
   from: string,
-  options: { readonly signal?: AbortSignal | undefined; readonly allowUrl?: AllowUrl } = {},
+  options: RegisterOptions = {},
 ): Promise<BaseRecord> => {
-  const { signal } = options
+  const { signal, settings = DEFAULT_ENGINE_SETTINGS } = options
   const { format, files } = await readBaseSource(from, options)
   const base = assembleBase(format, files)
   const existing = await loadBaseRecord(store, base.baseId)
   if (existing !== null) return existing
-  const { inputShape, cuts, parameters } = await inspectBaseInThread(base)
+  const { inputShape, cuts, parameters } = await inspectBaseInThread(base, settings)
   if (cuts.length === 0) throw new HeadstartError('BASE_INVALID', 'the base has nothing to cut')
   assertNotAborted(signal)
   const described = []

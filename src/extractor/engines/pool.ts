@@ -10,7 +10,7 @@ import { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from '../engine-settings
 import type { EngineName } from '../spec.js'
 import type { BaseInspection, EngineRequest } from './engine.js'
 import type { Forwarded, HostAnswer, HostData, HostResult, HostTask } from './host.js'
-import { prepareTensorflowEnvironment } from './tensorflow.js'
+import { prepareTensorflowEnvironment } from './tensorflow-process.js'
 
 export interface EnginePool {
   readonly threads: number
@@ -30,13 +30,23 @@ export const threadsOf = (engine: EngineName): { threads: number; intraThreads: 
     : { threads: 1, intraThreads: cores }
 }
 
-const engineOf = (data: HostData): EngineName | null => {
-  if (data.kind === 'forward') return data.request.engine
-  return data.kind === 'probe' ? data.engine : null
+/** Settings of the tensorflow that the thread will load; null when it loads none. */
+const tensorflowSettingsOf = (data: HostData): EngineSettings | null => {
+  switch (data.kind) {
+    case 'forward':
+      return data.request.engine === 'tensorflow' ? data.request.settings : null
+    case 'probe':
+      return data.engine === 'tensorflow' ? data.settings : null
+    case 'inspect':
+      return data.base.format === 'saved-model' ? data.settings : null
+    case 'compile':
+      return null
+  }
 }
 
 const startPool = (data: HostData, threads: number): Piscina => {
-  if (engineOf(data) === 'tensorflow') prepareTensorflowEnvironment()
+  const tensorflow = tensorflowSettingsOf(data)
+  if (tensorflow !== null) prepareTensorflowEnvironment(tensorflow)
   return new Piscina({
     filename: workerUrl('engine').href,
     workerData: data,

@@ -54,7 +54,7 @@ export const addBaseRoutes = (app: App, { workspace, sources, limits }: HttpCont
     handler: async ({ body, caller }, reply) => {
       const from = await sources.base(body.from, caller)
       const signal = signalOf(reply)
-      const record = await addBase(store, { ...body, from, folder: NOWHERE, signal })
+      const { record } = await addBase(workspace, { ...body, from, folder: NOWHERE, signal })
       return reply.code(201).header('location', `/v1/bases/${record.baseId}`).send(record)
     },
   })

@@ -1,0 +1,163 @@
+// Owns making the compiled form of a TF.js base: compiled once, compared with TF.js, stored with what
+// was measured, or refused with the reason.
+import { assertNotAborted, HeadstartError, isHeadstartError, messageOf } from '../../errors.js'
+import { canonicalJson } from '../../identity/canonical-json.js'
+import { sha256 } from '../../identity/hash.js'
+import type { Store } from '../../store/port.js'
+import { baseFileKey } from '../base/file-key.js'
+import { type BaseRecord, loadTfjsBase } from '../base/load.js'
+import type { TfjsBase } from '../base/loaded-base.js'
+import type { EngineSettings } from '../engine-settings.js'
+import { compileBaseInThread } from '../engines/pool.js'
+import { probeEngineOnce } from '../probe-engine.js'
+import type { CompiledGraph } from './compiled-graph.js'
+import { measureDrift } from './drift.js'
+import {
+  COMPILER_VERSION,
+  type CompiledRecord,
+  compiledRecordKey,
+  type Drift,
+  loadCompiledRecord,
+} from './record.js'
+
+/** Relative to the largest value at the cut; what is farther from TF.js is refused. */
+export const MAX_COMPILED_ERROR = 1e-4
+
+export interface EnsureCompiledOptions {
+  readonly settings: EngineSettings
+  readonly signal?: AbortSignal | undefined
+}
+
+const refusal = (problem: string, graph?: CompiledGraph, drift: readonly Drift[] = []) => ({
+  version: 1 as const,
+  compiler: COMPILER_VERSION,
+  file: null,
+  problem,
+  unsupported: [...(graph?.unsupported ?? [])],
+  cuts: [],
+  drift: [...drift],
+})
+
+type CompiledBaseRecord = Pick<BaseRecord, 'baseId' | 'format' | 'inputShape' | 'cuts'>
+
+/** Requests for the same base at the same time share one compilation. */
+const underWay = new Map<string, Promise<CompiledRecord>>()
+
+interface Made {
+  readonly record: CompiledRecord
+  readonly bytes: Uint8Array | null
+}
+
+/** Compiles and compares. Faults of the base are an answer; whatever else goes wrong throws. */
+const makeCompiled = async (
+  base: TfjsBase,
+  inspection: Pick<BaseRecord, 'inputShape' | 'cuts'>,
+  settings: EngineSettings,
+): Promise<Made> => {
+  let graph: CompiledGraph
+  try {
+    graph = await compileBaseInThread(base)
+  } catch (error) {
+    if (!isHeadstartError(error, 'BASE_LAYER_UNKNOWN')) throw error
+    return { record: refusal(error.message), bytes: null }
+  }
+  const { cuts, unsupported, bytes } = graph
+  const model = new Uint8Array(new SharedArrayBuffer(bytes.length))
+  model.set(bytes)
+  const hasTensorflow = (await probeEngineOnce('tensorflow', settings)).info !== null
+  let drift: readonly Drift[]
+  try {
+    drift = await measureDrift({
+      base,
+      compiled: { baseId: base.baseId, format: 'onnx', origin: 'compiled', model },
+      inspection,
+      compiledCuts: cuts,
+      others: hasTensorflow ? ['tensorflow'] : [],
+      settings,
+    })
+  } catch (error) {
+    const problem = `it could not be compared with TF.js: ${messageOf(error)}`
+    return { record: refusal(problem, graph), bytes: null }
+  }
+  if (drift.length === 0)
+    return { record: refusal('it has no cut that could be compared', graph), bytes: null }
+  const worst = Math.max(
+    ...drift.filter(({ engine }) => engine === 'onnxruntime').map(({ relative }) => relative),
+  )
+  if (worst > MAX_COMPILED_ERROR) {
+    const problem = `its features differ from those of TF.js by ${worst.toExponential(1)}; at most ${MAX_COMPILED_ERROR} is allowed`
+    return { record: refusal(problem, graph, drift), bytes: null }
+  }
+  const file = { sha256: sha256(bytes), bytes: bytes.length }
+  const record: CompiledRecord = {
+    version: 1,
+    compiler: COMPILER_VERSION,
+    file,
+    problem: null,
+    unsupported: [...unsupported],
+    cuts: [...cuts],
+    drift: [...drift],
+  }
+  return { record, bytes }
+}
+
+const makeAndSave = async (
+  store: Store,
+  base: CompiledBaseRecord,
+  { settings, signal }: EnsureCompiledOptions,
+): Promise<CompiledRecord> => {
+  const { baseId } = base
+  const onnxruntime = await probeEngineOnce('onnxruntime', settings)
+  // Says nothing of the base, so nothing is stored.
+  if (onnxruntime.problem !== null) return refusal(onnxruntime.problem)
+  const { record, bytes } = await makeCompiled(await loadTfjsBase(store, baseId), base, settings)
+  assertNotAborted(signal)
+  if (record.file !== null && bytes !== null)
+    await store.putIfAbsent(baseFileKey(baseId, record.file.sha256), bytes)
+  try {
+    await store.putIfAbsent(compiledRecordKey(baseId), Buffer.from(canonicalJson(record)))
+    return record
+  } catch (error) {
+    // Another machine measured other distances at the same time: its record is as good.
+    const faster = isHeadstartError(error, 'STORE_CONFLICT')
+      ? await loadCompiledRecord(store, baseId)
+      : null
+    if (faster === null) throw error
+    return faster
+  }
+}
+
+/**
+ * What onnxruntime can do with a TF.js base; compiled now where that has not been done yet. Null for a
+ * base of another format.
+ *
+ * @throws STORE_CORRUPT, ENGINE_FAILED, INTERRUPTED.
+ */
+export const ensureCompiled = async (
+  store: Store,
+  base: CompiledBaseRecord,
+  { settings, signal }: EnsureCompiledOptions,
+): Promise<CompiledRecord | null> => {
+  const { baseId, format } = base
+  if (format === 'onnx' || format === 'saved-model') return null
+  const existing = await loadCompiledRecord(store, baseId)
+  if (existing !== null) return existing
+  const key = `${store.url} ${baseId}`
+  const compiling =
+    underWay.get(key) ??
+    makeAndSave(store, base, { settings, signal }).finally(() => underWay.delete(key))
+  underWay.set(key, compiling)
+  return compiling
+}
+
+/** @throws BASE_NOT_COMPILED unless the compiled form has the cut. */
+export const assertCompiledCut = (record: CompiledRecord, cut: string): void => {
+  if (record.cuts.includes(cut)) return
+  const { problem, unsupported } = record
+  const names = unsupported.map(({ path, className }) => `${path} (${className})`)
+  throw new HeadstartError(
+    'BASE_NOT_COMPILED',
+    `onnxruntime cannot compute ${cut}: ${problem ?? 'it needs what cannot be compiled'}`,
+    { details: names },
+  )
+}
