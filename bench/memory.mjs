@@ -1,6 +1,6 @@
 // Measures peak memory: resident set size of a process of its own that extracts generated images with
 // the real MobileNetV2, for few and for many. It must not grow with their number. Takes minutes.
-// Run: node bench/memory.mjs [--counts 2000,10000] [--engine auto|wasm|tensorflow]
+// Run: node bench/memory.mjs [--counts 2000,10000] [--engine auto|onnxruntime|wasm|tensorflow]
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

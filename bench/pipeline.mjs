@@ -1,11 +1,12 @@
 // Measures stage 1 on the same images: the engine alone (pixels that are decoded already), decoding
 // alone, and the whole extraction (read, hash check, decode, forward, shard, store). Engines are warm.
-// Run: node bench/pipeline.mjs [--images 512] [--rounds 3] [--engine auto|wasm|tensorflow]
+// Run: node bench/pipeline.mjs [--images 512] [--rounds 3] [--engine auto|onnxruntime|wasm|tensorflow]
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { table } from '../dist/src/cli/tables.js'
 import { extract } from '../dist/src/extract/run.js'
 import { decodeImage } from '../dist/src/extractor/decode.js'
+import { DEFAULT_ENGINE_SETTINGS } from '../dist/src/extractor/engine-settings.js'
 import { createEnginePool } from '../dist/src/extractor/engines/pool.js'
 import { openExtractor } from '../dist/src/extractor/extractor.js'
 import { openStore } from '../dist/src/store/open.js'
@@ -31,8 +32,9 @@ const joinPixels = (parts) => new Uint8Array(Buffer.concat(parts))
 
 const poolFor = ({ base, spec }, threads) => {
   const { cut, pooling, engine, fixedBatch, input } = spec
-  const request = { base, engine, cut, pooling, fixedBatch, inputShape: [...input.size, 3] }
-  return createEnginePool({ kind: 'forward', request, image: input }, threads)
+  const settings = DEFAULT_ENGINE_SETTINGS
+  const request = { base, engine, settings, precision: 'fp32', cut, pooling, fixedBatch, input }
+  return createEnginePool(request, { threads })
 }
 
 const measure = async (setting, directory, { images, rounds }) => {

@@ -1,22 +1,26 @@
 // Measures what an experiment costs: the first one (extracts), the second one (another head, nothing
 // to extract), and an epoch of a head against an epoch of joint training with the base frozen.
-// Run: node bench/second-experiment.mjs [--joint-images 64] [--engine auto|wasm|tensorflow]
+// Run: node bench/second-experiment.mjs [--joint-images 64] [--engine auto|onnxruntime|wasm|tensorflow]
 // The joint epoch is timed on --joint-images training images and scaled to all: its time is linear.
 import { table } from '../dist/src/cli/tables.js'
 import { runExperiment } from '../dist/src/experiment/run.js'
 import { parseExperiment } from '../dist/src/experiment/schema.js'
+import { loadTfjsBase } from '../dist/src/extractor/base/load.js'
+import { DEFAULT_ENGINE_SETTINGS } from '../dist/src/extractor/engine-settings.js'
 import { decodeInputs } from '../examples/frozen-bn/data.mjs'
 import { trainJoint } from '../examples/frozen-bn/joint.mjs'
 import { describeMachine, median, parseOptions, secondsOf, wholeNumber } from './lib/numbers.mjs'
 import { CUT, openSetting, PREPROCESS, prepareSamples, withWorkspace } from './lib/setting.mjs'
 
 const EPOCHS = 30
+const SETTINGS = DEFAULT_ENGINE_SETTINGS
 const JOINT_BATCH = 8
 
+/** Joint training needs TF.js: onnxruntime cannot train. */
 const openTfjs = async (engine) =>
-  engine === 'wasm'
-    ? (await import('../dist/src/extractor/engines/wasm.js')).openWasm()
-    : (await import('../dist/src/extractor/engines/tensorflow.js')).openTensorflow()
+  engine === 'tensorflow'
+    ? (await import('../dist/src/extractor/engines/tensorflow.js')).openTensorflow(SETTINGS)
+    : (await import('../dist/src/extractor/engines/wasm.js')).openWasm(SETTINGS)
 
 /** Seconds of a whole experiment, and of the median epoch of its head. */
 const runOnce = async (workspace, samples, { engine, learningRate }) => {
@@ -41,14 +45,14 @@ const runOnce = async (workspace, samples, { engine, learningRate }) => {
 }
 
 /** Seconds an image of one epoch of joint training. */
-const timeJoint = async (setting, images) => {
-  const { opened, spec, base } = setting
+const timeJoint = async (store, setting, images) => {
+  const { opened, spec, record } = setting
   const { dataset, reader } = opened
   const picked = { ...dataset, samples: dataset.samples.slice(0, images) }
   const { tf } = await openTfjs(spec.engine)
   const { epochs } = await trainJoint({
     tf,
-    base,
+    base: await loadTfjsBase(store, record.baseId),
     cut: CUT,
     data: {
       inputs: await decodeInputs({ dataset: picked, reader }, spec),
@@ -72,7 +76,7 @@ await withWorkspace(async ({ workspace }) => {
   const first = await runOnce(workspace, samples, { engine, learningRate: 0.001 })
   const second = await runOnce(workspace, samples, { engine, learningRate: 0.003 })
   const setting = await openSetting({ workspace, ...samples, engine })
-  const jointImage = await timeJoint(setting, jointImages)
+  const jointImage = await timeJoint(workspace.store, setting, jointImages)
   await setting.opened.reader.close()
   const train = setting.opened.dataset.samples.filter(({ split }) => split === 'train').length
   const jointEpoch = jointImage * train

@@ -4,12 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { indexDataset } from '../../dist/src/dataset/index-dataset.js'
 import { openWorkspace } from '../../dist/src/experiment/workspace.js'
-import { loadBase } from '../../dist/src/extractor/base/load.js'
-import { registerBase } from '../../dist/src/extractor/base/register.js'
-import { chooseEngine } from '../../dist/src/extractor/choose-engine.js'
-import { preprocessSchema } from '../../dist/src/extractor/preprocess.js'
-import { resolveExtractorSpec } from '../../dist/src/extractor/resolve.js'
 import { prepareBase, prepareEmoji } from '../../examples/samples/prepare.mjs'
+import { openSubject } from './subject.mjs'
 
 const DATA = join(import.meta.dirname, '../.cache')
 const CACHE_BYTES = 2 ** 30
@@ -38,23 +34,24 @@ export const withWorkspace = async (work) => {
 }
 
 /** Registers the base, indexes a folder of images and resolves the plain view's extractor. */
-export const openSetting = async ({ workspace, base, images, engine: asked = 'auto' }) => {
-  const { store, hashCacheDir } = workspace
-  const record = await registerBase(store, base)
+export const openSetting = async ({ workspace, base: from, images, engine = 'auto' }) => {
+  const { store, engines: settings, hashCacheDir } = workspace
   const opened = await indexDataset({
     spec: { from: images, target: 'single' },
     cacheDir: hashCacheDir,
     baseDir: images,
   })
-  const { engine } = await chooseEngine(asked)
-  const spec = resolveExtractorSpec({
-    base: record,
+  const { content } = opened.dataset
+  const pooling = 'avg'
+  const subject = {
+    store,
+    from,
     cut: CUT,
-    pooling: 'avg',
-    preprocess: preprocessSchema.parse(PREPROCESS),
-    content: opened.dataset.content,
-    view: { kind: 'plain' },
     engine,
-  })
-  return { record, base: await loadBase(store, record.baseId), opened, spec }
+    preprocess: PREPROCESS,
+    pooling,
+    content,
+    settings,
+  }
+  return { ...(await openSubject(subject)), opened }
 }

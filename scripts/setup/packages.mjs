@@ -37,6 +37,8 @@ export const installPackages = async ({ folder, what, flags = [] }) => {
   const args = ['install', '--no-save', '--include=dev', '--no-audit', '--no-fund']
   await runCommand('npm', [...args, '--loglevel=error', ...flags], {
     cwd: folder,
+    // npm before 11 does not read allowScripts: the CUDA libraries of onnxruntime are not needed here.
+    env: { ONNXRUNTIME_NODE_INSTALL: process.env.ONNXRUNTIME_NODE_INSTALL ?? 'skip' },
     remedy: `The ${what} could not be installed; npm says why above. It needs npm and its registry.`,
   })
 }

@@ -4,6 +4,7 @@ import { mkdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { LoadedBase } from '../extractor/base/loaded-base.js'
+import { onnxBaseOf } from '../extractor/compile/load.js'
 import { measureEngineRate } from '../extractor/engine-rate.js'
 import type { EngineSettings } from '../extractor/engine-settings.js'
 import { compileBaseInThread } from '../extractor/engines/pool.js'
@@ -96,10 +97,7 @@ const createProbeForms = () => {
   const base = makeProbeBase()
   let compiled: Promise<LoadedBase> | undefined
   const compile = async (): Promise<LoadedBase> => {
-    const { bytes } = await compileBaseInThread(base)
-    const model = new Uint8Array(new SharedArrayBuffer(bytes.length))
-    model.set(bytes)
-    return { baseId: base.baseId, format: 'onnx', origin: 'compiled', model }
+    return onnxBaseOf(base.baseId, (await compileBaseInThread(base)).bytes)
   }
   return async (engine: EngineName): Promise<LoadedBase> => {
     if (engine !== 'onnxruntime') return base

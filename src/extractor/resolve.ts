@@ -4,6 +4,7 @@ import type { Content } from '../dataset/types.js'
 import { HeadstartError } from '../errors.js'
 import type { BaseRecord, CutPoint } from './base/load.js'
 import type { ResolvedEngine } from './choose-engine.js'
+import { channelAxis, imageLayout, imageSize, type Layout } from './layout.js'
 import { type Preprocess, resolveImageInput } from './preprocess.js'
 import type { ExtractorSpec, POOLINGS, View } from './spec.js'
 
@@ -45,6 +46,12 @@ const fixedShape = (shape: readonly (number | null)[], what: string): number[] =
 const mismatch = (message: string): HeadstartError =>
   new HeadstartError('EXTRACTOR_INPUT_MISMATCH', message)
 
+/** Only ONNX has bases with channels first that somebody here turns pixels for. */
+const layoutOf = ({ format, inputShape }: BaseRecord): Layout | null => {
+  const layout = imageLayout(inputShape)
+  return layout === 'channels-first' && format !== 'onnx' ? null : layout
+}
+
 const resolveInput = (request: ExtractorRequest): ExtractorSpec['input'] => {
   const { inputShape } = request.base
   const shown = `[${inputShape.map((size) => size ?? '?').join(', ')}]`
@@ -57,9 +64,12 @@ const resolveInput = (request: ExtractorRequest): ExtractorSpec['input'] => {
       throw mismatch(`a sample has the shape [${shape.join(', ')}], the base takes ${shown}`)
     return { kind: 'tensor', dtype: 'float32', shape: [...shape] }
   }
-  const [height, width, channels] = inputShape
-  if (inputShape.length !== 3 || channels !== 3)
-    throw mismatch(`the samples are images, the base takes ${shown}, not [height, width, 3]`)
+  const layout = layoutOf(request.base)
+  if (layout === null)
+    throw mismatch(
+      `the samples are images, the base takes ${shown}, not ${request.base.format === 'onnx' ? '[3, height, width] or ' : ''}[height, width, 3]`,
+    )
+  const [height, width] = imageSize(inputShape, layout)
   const size = request.preprocess.size
   if (size === undefined && (!height || !width))
     throw mismatch(`the base takes images of any size: say which in preprocess.size`)
@@ -70,11 +80,16 @@ const resolveInput = (request: ExtractorRequest): ExtractorSpec['input'] => {
 }
 
 /**
- * Where a cut's spatial size depends on the input size, TF.js reports null; pooling removes it.
+ * Where a cut's spatial size depends on the input size, the record has null; pooling removes it.
  */
-const resolveFeatureShape = (cut: CutPoint, pooling: ExtractorSpec['pooling']): number[] => {
-  const channels = cut.shape.at(-1) ?? null
-  return fixedShape(pooling === 'none' ? cut.shape : [channels], `the output of ${cut.path}`)
+const resolveFeatureShape = (
+  cut: CutPoint,
+  pooling: ExtractorSpec['pooling'],
+  base: BaseRecord,
+): number[] => {
+  const axis = channelAxis(cut.shape.length, layoutOf(base) === 'channels-first')
+  const shape = pooling === 'none' ? cut.shape : [cut.shape[axis] ?? null]
+  return fixedShape(shape, `the output of ${cut.path}`)
 }
 
 /**
@@ -95,6 +110,6 @@ export const resolveExtractorSpec = (request: ExtractorRequest): ExtractorSpec =
     engine: request.engine.name,
     precision: request.engine.precision,
     fixedBatch: request.engine.fixedBatch,
-    featureShape: resolveFeatureShape(cut, pooling),
+    featureShape: resolveFeatureShape(cut, pooling, request.base),
   }
 }

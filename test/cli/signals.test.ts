@@ -84,7 +84,7 @@ describe('a reader that goes away', () => {
     const counts = `['uncaughtException', 'unhandledRejection'].map((e) => process.listenerCount(e))`
     for (const start of [
       `(await import('${backend}')).ensureHeadBackend()`,
-      `(await import('${wasm}')).openWasm()`,
+      `(await import('${wasm}')).openWasm({ device: 'auto' })`,
     ]) {
       const script = `await ${start}; console.log(JSON.stringify(${counts}))`
       const args = ['--input-type=module', '-e', script]

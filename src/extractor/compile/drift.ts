@@ -1,6 +1,6 @@
 // Owns the comparison of engines: the same inputs through each of them, against TF.js on wasm.
-import type { LoadedBase, OnnxBase, TfjsBase } from '../base/loaded-base.js'
-import type { EngineSettings } from '../engine-settings.js'
+import type { LoadedBase, TfjsBase } from '../base/loaded-base.js'
+import { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from '../engine-settings.js'
 import type { BaseInspection, EngineInput } from '../engines/engine.js'
 import { createEnginePool, type EnginePool } from '../engines/pool.js'
 import { FIXED_BATCH } from '../fixed-batch.js'
@@ -11,15 +11,19 @@ import type { Drift } from './record.js'
 /** Cuts at which engines are compared: the last ones depend on every layer before them. */
 const COMPARED_CUTS = 2
 
+/** An engine to be compared with TF.js on wasm, and the form of the base that it takes. */
+export interface ComparedEngine {
+  readonly engine: EngineName
+  readonly base: LoadedBase
+  readonly settings: EngineSettings
+}
+
 export interface DriftRequest {
   readonly base: TfjsBase
-  readonly compiled: OnnxBase
-  readonly inspection: Pick<BaseInspection, 'inputShape' | 'cuts'>
-  /** Cuts that the compiled form has. */
-  readonly compiledCuts: readonly string[]
-  /** Engines that run here, besides wasm and onnxruntime. */
-  readonly others: readonly EngineName[]
-  readonly settings: EngineSettings
+  readonly inputShape: BaseInspection['inputShape']
+  /** See pickComparedCuts. */
+  readonly cuts: readonly string[]
+  readonly engines: readonly ComparedEngine[]
 }
 
 /** The last cuts that the compiled form has, of different widths where there are such. */
@@ -49,25 +53,14 @@ const copyOf = (data: EngineInput): EngineInput =>
 
 /** One engine, one cut: what it makes of each kind of inputs. */
 const answersOf = async (
-  engine: EngineName,
-  base: LoadedBase,
+  { engine, base, settings }: ComparedEngine,
   cut: string,
   input: ExtractorSpec['input'],
   inputs: readonly ProbeInputs[],
-  settings: EngineSettings,
 ): Promise<Answer> => {
+  const fixedBatch = FIXED_BATCH[engine]
   const pool: EnginePool = createEnginePool(
-    {
-      base,
-      engine,
-      // Another engine's device means nothing to the reference.
-      settings: engine === 'wasm' ? { ...settings, device: 'auto' } : settings,
-      precision: 'fp32',
-      cut,
-      pooling: 'avg',
-      fixedBatch: FIXED_BATCH[engine],
-      input,
-    },
+    { base, engine, settings, precision: 'fp32', cut, pooling: 'avg', fixedBatch, input },
     { threads: 1 },
   )
   try {
@@ -104,24 +97,24 @@ export const compareFeatures = (
 }
 
 /**
- * Runs noise and photographs through wasm, the compiled form and the other engines, at the last cuts.
+ * Runs noise and photographs through wasm and each of the engines, at each of the cuts.
  *
  * @throws the errors of an engine that does not run.
  */
 export const measureDrift = async (request: DriftRequest): Promise<Drift[]> => {
-  const { base, compiled, inspection, compiledCuts, others, settings } = request
-  const input = probeInputSpec(inspection.inputShape)
+  const { base, inputShape, cuts, engines } = request
+  const input = probeInputSpec(inputShape)
   const inputs = await loadProbeInputs(input)
+  const wasm: ComparedEngine = { engine: 'wasm', base, settings: DEFAULT_ENGINE_SETTINGS }
   const measured: Drift[] = []
-  for (const cut of pickComparedCuts(inspection.cuts, compiledCuts)) {
-    const reference = await answersOf('wasm', base, cut, input, inputs, settings)
-    for (const engine of ['onnxruntime', ...others] as const) {
-      const form = engine === 'onnxruntime' ? compiled : base
-      const answer = await answersOf(engine, form, cut, input, inputs, settings)
+  for (const cut of cuts) {
+    const reference = await answersOf(wasm, cut, input, inputs)
+    for (const compared of engines) {
+      const { values, version, device } = await answersOf(compared, cut, input, inputs)
       inputs.forEach(({ kind, samples }, i) => {
-        const [a, b] = [answer.values[i], reference.values[i]]
+        const [a, b] = [values[i], reference.values[i]]
         if (a === undefined || b === undefined) return
-        const { version, device } = answer
+        const { engine } = compared
         const distance = compareFeatures(a, b)
         measured.push({ engine, version, device, cut, inputs: kind, samples, ...distance })
       })

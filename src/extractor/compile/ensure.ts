@@ -6,12 +6,13 @@ import { sha256 } from '../../identity/hash.js'
 import type { Store } from '../../store/port.js'
 import { baseFileKey } from '../base/file-key.js'
 import { type BaseRecord, loadTfjsBase } from '../base/load.js'
-import type { TfjsBase } from '../base/loaded-base.js'
+import type { OnnxBase, TfjsBase } from '../base/loaded-base.js'
 import type { EngineSettings } from '../engine-settings.js'
 import { compileBaseInThread } from '../engines/pool.js'
 import { probeEngineOnce } from '../probe-engine.js'
 import type { CompiledGraph } from './compiled-graph.js'
-import { measureDrift } from './drift.js'
+import { type ComparedEngine, measureDrift, pickComparedCuts } from './drift.js'
+import { onnxBaseOf } from './load.js'
 import {
   COMPILER_VERSION,
   type CompiledRecord,
@@ -48,10 +49,38 @@ interface Made {
   readonly bytes: Uint8Array | null
 }
 
+/** Engines of this machine to be compared, the compiled form on a processor first. */
+const comparedEngines = async (
+  base: TfjsBase,
+  compiled: OnnxBase,
+  settings: EngineSettings,
+): Promise<ComparedEngine[]> => {
+  const here = await probeEngineOnce('onnxruntime', settings)
+  const tensorflow = await probeEngineOnce('tensorflow', settings)
+  return [
+    { engine: 'onnxruntime', base: compiled, settings: { ...settings, device: 'cpu' } },
+    ...(here.info === null || here.info.device === 'cpu'
+      ? []
+      : [{ engine: 'onnxruntime' as const, base: compiled, settings }]),
+    ...(tensorflow.info === null ? [] : [{ engine: 'tensorflow' as const, base, settings }]),
+  ]
+}
+
+/** Why the compiled form must not be used; null when it agrees with TF.js. */
+export const refusalOf = (drift: readonly Drift[]): string | null => {
+  // GPUs round in their own way: what is judged is the graph.
+  const judged = drift.filter(({ engine, device }) => engine === 'onnxruntime' && device === 'cpu')
+  if (judged.length === 0) return 'it has no cut that could be compared'
+  const worst = Math.max(...judged.map(({ relative }) => relative))
+  return worst <= MAX_COMPILED_ERROR
+    ? null
+    : `its features differ from those of TF.js by ${worst.toExponential(1)}; at most ${MAX_COMPILED_ERROR} is allowed`
+}
+
 /** Compiles and compares. Faults of the base are an answer; whatever else goes wrong throws. */
 const makeCompiled = async (
   base: TfjsBase,
-  inspection: Pick<BaseRecord, 'inputShape' | 'cuts'>,
+  { inputShape, cuts }: CompiledBaseRecord,
   settings: EngineSettings,
 ): Promise<Made> => {
   let graph: CompiledGraph
@@ -61,42 +90,27 @@ const makeCompiled = async (
     if (!isHeadstartError(error, 'BASE_LAYER_UNKNOWN')) throw error
     return { record: refusal(error.message), bytes: null }
   }
-  const { cuts, unsupported, bytes } = graph
-  const model = new Uint8Array(new SharedArrayBuffer(bytes.length))
-  model.set(bytes)
-  const hasTensorflow = (await probeEngineOnce('tensorflow', settings)).info !== null
-  let drift: readonly Drift[]
+  const { bytes } = graph
+  const compiled = onnxBaseOf(base.baseId, bytes)
+  const engines = await comparedEngines(base, compiled, settings)
+  let drift: Drift[]
   try {
-    drift = await measureDrift({
-      base,
-      compiled: { baseId: base.baseId, format: 'onnx', origin: 'compiled', model },
-      inspection,
-      compiledCuts: cuts,
-      others: hasTensorflow ? ['tensorflow'] : [],
-      settings,
-    })
+    const compared = pickComparedCuts(cuts, graph.cuts)
+    drift = await measureDrift({ base, inputShape, cuts: compared, engines })
   } catch (error) {
     const problem = `it could not be compared with TF.js: ${messageOf(error)}`
     return { record: refusal(problem, graph), bytes: null }
   }
-  if (drift.length === 0)
-    return { record: refusal('it has no cut that could be compared', graph), bytes: null }
-  const worst = Math.max(
-    ...drift.filter(({ engine }) => engine === 'onnxruntime').map(({ relative }) => relative),
-  )
-  if (worst > MAX_COMPILED_ERROR) {
-    const problem = `its features differ from those of TF.js by ${worst.toExponential(1)}; at most ${MAX_COMPILED_ERROR} is allowed`
-    return { record: refusal(problem, graph, drift), bytes: null }
-  }
-  const file = { sha256: sha256(bytes), bytes: bytes.length }
+  const refused = refusalOf(drift)
+  if (refused !== null) return { record: refusal(refused, graph, drift), bytes: null }
   const record: CompiledRecord = {
     version: 1,
     compiler: COMPILER_VERSION,
-    file,
+    file: { sha256: sha256(bytes), bytes: bytes.length },
     problem: null,
-    unsupported: [...unsupported],
-    cuts: [...cuts],
-    drift: [...drift],
+    unsupported: [...graph.unsupported],
+    cuts: [...graph.cuts],
+    drift,
   }
   return { record, bytes }
 }

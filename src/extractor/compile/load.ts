@@ -6,6 +6,13 @@ import { baseFileKey } from '../base/file-key.js'
 import type { OnnxBase } from '../base/loaded-base.js'
 import { loadCompiledRecord } from './record.js'
 
+/** A compiled file as engine threads share it. */
+export const onnxBaseOf = (baseId: Sha256, bytes: Uint8Array): OnnxBase => {
+  const model = new Uint8Array(new SharedArrayBuffer(bytes.length))
+  model.set(bytes)
+  return { baseId, format: 'onnx', origin: 'compiled', model }
+}
+
 /** @throws BASE_NOT_COMPILED, STORE_CORRUPT. */
 export const loadCompiledBase = async (store: Store, baseId: Sha256): Promise<OnnxBase> => {
   const record = await loadCompiledRecord(store, baseId)
@@ -17,7 +24,5 @@ export const loadCompiledBase = async (store: Store, baseId: Sha256): Promise<On
   const bytes = await store.get(baseFileKey(baseId, record.file.sha256))
   if (bytes === null || sha256(bytes) !== record.file.sha256)
     throw new HeadstartError('STORE_CORRUPT', `the compiled form of base ${baseId} is damaged`)
-  const model = new Uint8Array(new SharedArrayBuffer(bytes.length))
-  model.set(bytes)
-  return { baseId, format: 'onnx', origin: 'compiled', model }
+  return onnxBaseOf(baseId, bytes)
 }
