@@ -35,7 +35,7 @@ const recurrent = async (): Promise<Registered> => {
   const model = sequential({
     layers: [
       layers.dense({ units: 4, inputShape: [5, 3], name: 'first' }),
-      layers.lstm({ units: 4, name: 'memory' }),
+      layers.lstm({ units: 4, recurrentInitializer: 'glorotUniform', name: 'memory' }),
       layers.dense({ units: 2, name: 'last' }),
     ],
   })
@@ -43,10 +43,9 @@ const recurrent = async (): Promise<Registered> => {
   const { topology, weightSpecs, weights } = await baseOf(model)
   await saveModelFolder(folder, {
     topology: topology as HeadArtifacts['topology'],
-    weightSpecs,
+    weightSpecs: weightSpecs as HeadArtifacts['weightSpecs'],
     weights,
   })
-  model.dispose()
   return registerInNewStore(folder)
 }
 

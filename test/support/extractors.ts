@@ -1,13 +1,19 @@
-// Owns the way from a folder with a base to an Extractor on the real wasm engine, as a test needs it.
+// Owns the way from a folder with a base to an Extractor on a real engine, as a test needs it.
 import { afterAll } from 'vitest'
-import { type BaseRecord, loadBase } from '../../src/extractor/base/load.js'
+import type { BaseRecord } from '../../src/extractor/base/load.js'
+import { loadBaseFor } from '../../src/extractor/base/load-for.js'
 import { registerBase } from '../../src/extractor/base/register.js'
+import type { ResolvedEngine } from '../../src/extractor/choose-engine.js'
+import { ensureCompiled } from '../../src/extractor/compile/ensure.js'
 import { type Extractor, openExtractor } from '../../src/extractor/extractor.js'
+import { FIXED_BATCH } from '../../src/extractor/fixed-batch.js'
 import { preprocessSchema } from '../../src/extractor/preprocess.js'
 import { type ExtractorRequest, resolveExtractorSpec } from '../../src/extractor/resolve.js'
+import type { EngineName } from '../../src/extractor/spec.js'
 import { sha256 } from '../../src/identity/hash.js'
 import { createFileStore } from '../../src/store/file.js'
 import type { Store } from '../../src/store/port.js'
+import { engineSettingsForTests } from './engines.js'
 import { makeFolder } from './folders.js'
 
 const opened: Extractor[] = []
@@ -36,6 +42,13 @@ export const rowsOfShape = (shape: readonly number[]): ExtractorRequest['content
 export type OpenRequest = Pick<ExtractorRequest, 'cut'> &
   Partial<Omit<ExtractorRequest, 'base' | 'preprocess'>> & { readonly preprocess?: object }
 
+/** As `auto` and `--engine` resolve it. */
+export const engineNamed = (name: EngineName): ResolvedEngine => ({
+  name,
+  fixedBatch: FIXED_BATCH[name],
+  precision: 'fp32',
+})
+
 /** One engine thread; closed at the end of the test file. */
 export const openFor = async (
   { store, base }: RegisteredBase,
@@ -45,12 +58,14 @@ export const openFor = async (
     pooling: 'none',
     content: IMAGES,
     view: { kind: 'plain' },
-    engine: { name: 'wasm', fixedBatch: null, precision: 'fp32' },
+    engine: engineNamed('wasm'),
     ...request,
     preprocess: preprocessSchema.parse(preprocess),
     base,
   })
-  const extractor = openExtractor(spec, await loadBase(store, base.baseId), { threads: 1 })
+  const settings = engineSettingsForTests
+  if (spec.engine === 'onnxruntime') await ensureCompiled(store, base, { settings })
+  const extractor = openExtractor(spec, await loadBaseFor(store, spec), { threads: 1, settings })
   opened.push(extractor)
   return extractor
 }
