@@ -24,11 +24,14 @@ const FORWARD = 'forward alone'
 
 const cpuOf = ({ images, cpuSeconds }) => cpuSeconds / images
 
-/** Images a second that the cores can do at most, round by round, and what was reached of it. */
+/**
+ * Images a second that the cores can do at most, round by round; what was reached of it; and how much of
+ * the CPU time of an extraction decoding and the forward pass are, which other load does not move.
+ */
 const limitsOf = (results, cores) =>
   results[OURS].map((whole, i) => {
     const limit = cores / (cpuOf(results[DECODE][i]) + cpuOf(results[FORWARD][i]))
-    return { limit, share: rateOf(whole) / limit }
+    return { limit, share: rateOf(whole) / limit, byCpu: cores / (limit * cpuOf(whole)) }
   })
 
 const options = parseOptions({
@@ -63,11 +66,12 @@ await withPeers({ names, model: MODEL, device: 'cpu', engine }, async ({ peers, 
   const results = await inRounds([...measures.keys()], rounds, (name) => measures.get(name)())
   const summary = summarise(results, OURS)
   const limits = limitsOf(results, hardware.cores)
-  const limit = median(limits.map((round) => round.limit))
-  const share = median(limits.map((round) => round.share))
+  const [limit, share, byCpu] = ['limit', 'share', 'byCpu'].map((part) =>
+    median(limits.map((round) => round[part])),
+  )
   const versions = versionsOf(opened)
   if (options.json) {
-    const report = { ...hardware, machine, images, batch, versions, summary, limit, share }
+    const report = { ...hardware, machine, images, batch, versions, summary, limit, share, byCpu }
     process.stdout.write(`${JSON.stringify(report)}\n`)
     return
   }
@@ -75,11 +79,11 @@ await withPeers({ names, model: MODEL, device: 'cpu', engine }, async ({ peers, 
 ${MODEL}, ${files.length} JPEG files of 500x375, batch ${batch}; ${rounds} rounds
 ${machine} at the start, ${describeMachine().split(', ').at(-1)} at the end
 
-${summaryTable(summary, { [DECODE]: OURS, [FORWARD]: OURS, ...versions }, OURS)}
+${summaryTable(summary, versions, OURS)}
 
 medians over the rounds; "${OURS} / it" is the median of the ratios within each round. CPU time of torch
 lacks its worker processes.
 limit: ${hardware.cores} cores / (decode + forward CPU seconds an image) = ${limit.toFixed(1)} images/s; reached: ${share.toFixed(3)} of it
-(by round: ${limits.map((round) => round.share.toFixed(3)).join(' ')})
+(by round: ${limits.map((round) => round.share.toFixed(3)).join(' ')}); of its CPU time decode and forward are ${byCpu.toFixed(3)}
 `)
 })

@@ -1,8 +1,9 @@
 // Measures the forward pass alone on pixels in memory: Headstart's engine threads, Keras 3
 // `predict_on_batch`, PyTorch `optimize_for_inference`, and plain onnxruntime in Python on the very graph
-// that Headstart compiled. The same architecture for all, all cores, interleaved rounds.
+// that Headstart compiled: one batch on all cores, and (`onnxruntime_parallel`) a batch a core at the same
+// time. The same architecture for all, all cores, interleaved rounds.
 // Run: node bench/forward.mjs [--model mobilenet_v2|inception_v3|resnet50] [--batch 16] [--rounds 3]
-//        [--seconds 6] [--peers keras,torch,onnxruntime] [--engine onnxruntime] [--json]
+//        [--seconds 6] [--peers keras,torch,onnxruntime,onnxruntime_parallel] [--engine onnxruntime] [--json]
 import {
   describeHardware,
   describeMachine,
@@ -20,7 +21,7 @@ const options = parseOptions({
   batch: '16',
   rounds: '3',
   seconds: '6',
-  peers: 'keras,torch,onnxruntime',
+  peers: 'keras,torch,onnxruntime,onnxruntime_parallel',
   engine: 'onnxruntime',
   json: false,
 })

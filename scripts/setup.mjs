@@ -7,6 +7,8 @@ import { withLock } from './setup/lock.mjs'
 import { installPackages } from './setup/packages.mjs'
 import { ensureTestPython } from './setup/test-python.mjs'
 import { ensureTestRedis } from './setup/test-redis.mjs'
+import { ensureTestTensorflow } from './setup/test-tensorflow.mjs'
+import { ensureTestVulkan } from './setup/test-vulkan.mjs'
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const LEAST_NODE = [20, 19]
@@ -41,6 +43,11 @@ const setUp = async (tests) => {
   await ensureTestRedis({
     folder: join(ROOT, '.cache/redis'),
     record: join(ROOT, '.cache/test-redis.json'),
+  })
+  await ensureTestTensorflow(join(ROOT, '.cache/tensorflow'))
+  await ensureTestVulkan({
+    folder: join(ROOT, '.cache/vulkan'),
+    record: join(ROOT, '.cache/test-vulkan.json'),
   })
 }
 

@@ -82,6 +82,11 @@ export const ERROR_CATALOGUE = {
     'Register it again with `headstart base add`, or use another engine; the message says why.',
     422,
   ),
+  BASE_NOT_ALLOWED: entry(
+    'The base is a SavedModel, which is native code, and this machine does not run any.',
+    'If you trust its author with everything that this process may do, set HEADSTART_ALLOW_SAVED_MODELS=1; else convert it with tensorflowjs_converter.',
+    403,
+  ),
   BASE_DOWNLOAD_FAILED: entry(
     'The base could not be downloaded.',
     'Check the URL and the network, then run the command again.',

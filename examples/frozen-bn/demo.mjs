@@ -14,16 +14,19 @@
 //
 // Options: --train N --validation N (images a class), --epochs N, --batch N, --learning-rate X,
 //          --seed N, --engine auto|wasm|tensorflow, --json (one document on stdout).
+// HEADSTART_TENSORFLOW and HEADSTART_DEVICE mean what they mean to the command line.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { table } from '../../dist/src/cli/tables.js'
+import { parseConfig } from '../../dist/src/config.js'
 import { indexDataset } from '../../dist/src/dataset/index-dataset.js'
 import { openWorkspace } from '../../dist/src/experiment/workspace.js'
 import { loadBase, loadBaseRecord } from '../../dist/src/extractor/base/load.js'
 import { registerBase } from '../../dist/src/extractor/base/register.js'
-import { chooseEngine } from '../../dist/src/extractor/choose-engine.js'
+import { findTensorflowPackage } from '../../dist/src/extractor/engines/tensorflow-package.js'
+import { FIXED_BATCH } from '../../dist/src/extractor/fixed-batch.js'
 import { preprocessSchema } from '../../dist/src/extractor/preprocess.js'
 import { resolveExtractorSpec } from '../../dist/src/extractor/resolve.js'
 import { prepareBase } from '../samples/prepare.mjs'
@@ -75,10 +78,24 @@ const parseOptions = () => {
   }
 }
 
-const openTfjs = async (engine) =>
-  engine === 'wasm'
-    ? (await import('../../dist/src/extractor/engines/wasm.js')).openWasm()
-    : (await import('../../dist/src/extractor/engines/tensorflow.js')).openTensorflow()
+/** Joint training needs an engine that trains: tensorflow where there is one, else wasm. */
+const engineOf = (asked, settings) => {
+  const engines = ['auto', 'wasm', 'tensorflow']
+  if (!engines.includes(asked))
+    throw new Error(`--engine ${asked} is none of ${engines.join(', ')}`)
+  if (asked !== 'auto') return asked
+  return findTensorflowPackage(settings) === null ? 'wasm' : 'tensorflow'
+}
+
+const openTfjs = async (engine, settings) => {
+  if (engine === 'wasm')
+    return (await import('../../dist/src/extractor/engines/wasm.js')).openWasm(settings)
+  const { prepareTensorflowEnvironment } = await import(
+    '../../dist/src/extractor/engines/tensorflow-process.js'
+  )
+  prepareTensorflowEnvironment(settings)
+  return (await import('../../dist/src/extractor/engines/tensorflow.js')).openTensorflow(settings)
+}
 
 /** The weights of a registered base as they lie in the store now, by name. */
 const storedWeights = async ({ core }, store, baseId) => {
@@ -91,10 +108,11 @@ const storedWeights = async ({ core }, store, baseId) => {
 
 const runBoth = async (options, workspace, images) => {
   const { perClass, head, seed } = options
-  const { store } = workspace
+  const { store, engines: settings } = workspace
   await makeImages(images, perClass)
-  const { engine } = await chooseEngine(options.engine)
-  const { tf, info } = await openTfjs(engine.name)
+  const name = engineOf(options.engine, settings)
+  const engine = { name, fixedBatch: FIXED_BATCH[name], precision: 'fp32' }
+  const { tf, info } = await openTfjs(name, settings)
   const { baseId } = await registerBase(store, BASE)
   const before = await storedWeights(tf, store, baseId)
 
@@ -107,7 +125,7 @@ const runBoth = async (options, workspace, images) => {
       preprocess: PREPROCESS,
       dataset: { from: images },
       heads: [{ kind: 'linear', ...head }],
-      engine: engine.name,
+      engine: name,
       seed,
     },
     onEpoch: ({ epoch, train }) => say(`  epoch ${epoch}: loss ${train.loss.toFixed(3)}`),
@@ -202,7 +220,11 @@ parity of the two stages: ${bitwise ? 'bitwise' : 'within tolerance'} on ${sampl
 const options = parseOptions()
 await prepareBase('mobilenet_v2', BASE)
 const scratch = await mkdtemp(join(tmpdir(), 'headstart-frozen-bn-'))
-const workspace = await openWorkspace({ directory: scratch, cacheBytes: CACHE_BYTES })
+const workspace = await openWorkspace({
+  directory: scratch,
+  cacheBytes: CACHE_BYTES,
+  engines: parseConfig(process.env).engines,
+})
 try {
   const result = await runBoth(options, workspace, join(scratch, 'images'))
   process.stdout.write(`${options.json ? JSON.stringify(result, null, 2) : describe(result)}\n`)

@@ -50,7 +50,7 @@ export const findLibraryFolders = async (folder) => {
  *
  * @param {object} request
  * @param {readonly string[]} request.names
- * @param {string} request.librariesOf also the libraries that this package asks for.
+ * @param {string} [request.librariesOf] also the libraries that this package asks for.
  * @param {string} request.folder
  * @param {string} request.remedy what to do when it fails.
  */
@@ -61,7 +61,8 @@ export const unpackPackages = async (request) => {
     const settings = await writeSettings(work)
     const run = (program, args) => runCommand(program, args, { cwd: work, remedy })
     await run('apt-get', ['-c', settings, '-qq', 'update'])
-    const wanted = [...names, ...librariesOf(request.librariesOf, settings)]
+    const libraries = request.librariesOf ? librariesOf(request.librariesOf, settings) : []
+    const wanted = [...names, ...libraries]
     await run('apt-get', ['-c', settings, '-qq', 'download', ...wanted])
     for (const file of await readdir(work))
       if (file.endsWith('.deb')) await run('dpkg', ['-x', join(work, file), folder])

@@ -1,10 +1,9 @@
 // Owns the Python of the tests: a virtual environment with the real S3 server (moto) and the foreign
 // reader of shards (pyarrow). Packages that the system's Python has are not installed again.
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { runCommand } from './command.mjs'
+import { pipSettings } from './pip-settings.mjs'
 
 const PROBE = 'import moto.server, moto.s3, numpy, pyarrow'
 const PACKAGES = ['moto[server]', 'numpy', 'pyarrow']
@@ -12,17 +11,6 @@ const PROBE_TIMEOUT_MS = 60_000
 
 const isReady = (python) =>
   spawnSync(python, ['-c', PROBE], { stdio: 'ignore', timeout: PROBE_TIMEOUT_MS }).status === 0
-
-/**
- * pip's settings of the user, where a clean run has replaced HOME: which index to ask belongs to the
- * machine, not to the home folder of one run.
- */
-const pipSettings = () => {
-  const file = join(userInfo().homedir, '.config/pip/pip.conf')
-  return process.env.PIP_CONFIG_FILE === undefined && existsSync(file)
-    ? { PIP_CONFIG_FILE: file }
-    : {}
-}
 
 /**
  * @param {string} folder of the virtual environment.

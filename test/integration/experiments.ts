@@ -11,6 +11,7 @@ import {
   parseExtraction,
 } from '../../src/experiment/schema.js'
 import { openWorkspace, type Workspace } from '../../src/experiment/workspace.js'
+import { engineSettingsForTests } from '../support/engines.js'
 import { makeFolder } from '../support/folders.js'
 
 export interface Outcome extends ExperimentResult {
@@ -18,7 +19,7 @@ export interface Outcome extends ExperimentResult {
 }
 
 export const openIn = (cwd: string): Promise<Workspace> =>
-  openWorkspace({ directory: cwd, cacheBytes: 2 ** 30 })
+  openWorkspace({ directory: cwd, cacheBytes: 2 ** 30, engines: engineSettingsForTests })
 
 /** Runs an experiment in the store of `cwd`; relative paths start there too. */
 export const runIn = async (cwd: string, input: ExperimentInput): Promise<Outcome> => {

@@ -1,125 +1,93 @@
 // Owns the translation of Keras 3 topologies to the Keras 2 words that TF.js layers reads.
 // Applied when a base or a head is loaded; what is stored and hashed stays as it was registered. Refuses what
 // TF.js would load and compute otherwise than Keras 3.
-import { HeadstartError } from '../../errors.js'
+import { assertKnownConfig, translateConfigMember } from './keras3-config.js'
+import { expandLayer } from './keras3-expand.js'
+import { isObject, type Json, type JsonObject, refuse } from './keras3-json.js'
+import { nestedNamesIn, translateEnds, translateNodes } from './keras3-nodes.js'
 
-type Json = unknown
-type JsonObject = { readonly [key: string]: Json }
-
-const isObject = (value: Json): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** `{class_name: 'DTypePolicy', config: {name: 'float32'}}` is the Keras 3 form of `'float32'`. */
-const isDtypePolicy = (value: Json): value is { config: { name: string } } =>
-  isObject(value) &&
-  value.class_name === 'DTypePolicy' &&
-  isObject(value.config) &&
-  typeof value.config.name === 'string'
-
-/** `[layer name, node index, tensor index]` of every symbolic tensor among the call arguments. */
-const historiesIn = (value: Json): Json[][] => {
-  if (Array.isArray(value)) return value.flatMap(historiesIn)
-  if (!isObject(value)) return []
-  const config = value.config
-  if (value.class_name === '__keras_tensor__' && isObject(config)) {
-    const history = config.keras_history
-    return Array.isArray(history) ? [history] : []
-  }
-  return Object.values(value).flatMap(historiesIn)
+/** What a layer needs to know of the model that it stands in. */
+interface Surroundings {
+  readonly nested: ReturnType<typeof nestedNamesIn>
+  /** Names of the model's layers; those that the translation adds are added. */
+  readonly taken: Set<Json>
 }
 
-/** Names of the models among the layers of the model at hand. */
-type NestedNames = ReadonlySet<Json>
-
-const nestedNamesIn = (layers: readonly Json[]): NestedNames =>
-  new Set(
-    layers
-      .map((layer) => (isObject(layer) ? layer.config : undefined))
-      .filter((config) => isObject(config) && Array.isArray(config.layers))
-      .map((config) => (config as JsonObject).name),
-  )
-
-/** In Keras 2 a nested model has a first node of its own, so that its calls count from 1. */
-const translateHistory = ([name, node, tensor]: readonly Json[], nested: NestedNames): Json[] => [
-  name,
-  nested.has(name) ? Number(node) + 1 : node,
-  tensor,
-]
-
-/** Keras 3: `[{args, kwargs}]` a node; Keras 2: `[[name, node, tensor, kwargs], ...]` a node. */
-const translateNodes = (nodes: readonly Json[], nested: NestedNames): Json =>
-  nodes.map((node) =>
-    isObject(node) && 'args' in node
-      ? historiesIn(node.args).map((history) => [...translateHistory(history, nested), {}])
-      : node,
-  )
-
-/** Keras 3 writes `['name', 0, 0]` for a single input or output, Keras 2 `[['name', 0, 0]]`. */
-const translateEnds = (ends: readonly Json[], nested: NestedNames): Json =>
-  (typeof ends[0] === 'string' ? [ends] : ends).map((end) =>
-    Array.isArray(end) ? translateHistory(end, nested) : end,
-  )
-
-const refuse = (what: string): never => {
-  throw new HeadstartError('BASE_LAYER_UNKNOWN', `TF.js does not know ${what} of Keras 3`)
+const freshName = (taken: Set<Json>, name: string): string => {
+  let fresh = name
+  for (let i = 1; taken.has(fresh); i += 1) fresh = `${name}_${i}`
+  taken.add(fresh)
+  return fresh
 }
 
-/** TF.js calls silu swish; its hardSigmoid is that of Keras 2, another function. */
-const translateActivation = (activation: Json): Json => {
-  if (activation === 'hard_sigmoid') return refuse('the activation hard_sigmoid')
-  return activation === 'silu' ? 'swish' : activation
+const nameOf = (layer: JsonObject): string =>
+  String((isObject(layer.config) && layer.config.name) ?? layer.name)
+
+/** The layers of TF.js that stand for a layer, with config members still in the words of Keras 3. */
+const standIns = (layer: JsonObject, { nested, taken }: Surroundings): JsonObject[] => {
+  const { class_name: className, config, inbound_nodes: calls } = layer
+  if (typeof className !== 'string' || !isObject(config)) return [layer]
+  assertKnownConfig(className, config)
+  const nodes = Array.isArray(calls) ? translateNodes(calls, nested) : undefined
+  const name = nameOf(layer)
+  const expanded = expandLayer({
+    className,
+    name,
+    config,
+    nodes: nodes as readonly Json[][] | undefined,
+    original: layer,
+    fresh: (suffix) => freshName(taken, `${name}_${suffix}`),
+  })
+  return expanded ?? [nodes === undefined ? layer : { ...layer, inbound_nodes: nodes }]
 }
 
-/** TF.js knows both penalties only as the two of L1L2. */
-const translateRegularizer = (regularizer: JsonObject): JsonObject => {
-  const { class_name: className, config } = regularizer
-  if ((className !== 'L1' && className !== 'L2') || !isObject(config)) return regularizer
-  return { ...regularizer, class_name: 'L1L2', config: { l1: 0, l2: 0, ...config } }
-}
-
-const translateConfig = (className: Json, config: JsonObject): JsonObject => {
-  const { negative_slope: slope, threshold, ...rest } = config
-  if (className === 'LeakyReLU') return slope === undefined ? config : { ...rest, alpha: slope }
-  if (className === 'ReLU' && (slope || threshold))
-    return refuse('ReLU with a negative slope or a threshold')
-  return config
+const translateLayers = (layers: readonly Json[]): Json[] => {
+  const names = layers.filter(isObject).map(nameOf)
+  const surroundings = { nested: nestedNamesIn(layers), taken: new Set<Json>(names) }
+  return layers
+    .flatMap((layer) => (isObject(layer) ? standIns(layer, surroundings) : [layer]))
+    .map((layer) => (isObject(layer) ? translateMembers(layer, surroundings) : layer))
 }
 
 const translateMember = (
   key: string,
   value: Json,
-  nested: NestedNames,
+  surroundings: Surroundings,
 ): readonly [string, Json] => {
-  if (key === 'batch_shape') return ['batch_input_shape', value]
-  if (key.endsWith('activation') && typeof value === 'string')
-    return [key, translateActivation(value)]
-  if (key.endsWith('_regularizer') && isObject(value)) return [key, translateRegularizer(value)]
-  if (isDtypePolicy(value)) return [key, value.config.name]
-  if (!Array.isArray(value)) return [key, translate(value, nested)]
-  if (key === 'inbound_nodes') return [key, translateNodes(value, nested)]
-  if (key === 'input_layers' || key === 'output_layers') return [key, translateEnds(value, nested)]
-  return [key, translate(value, nested)]
+  const translated = translateConfigMember(key, value)
+  if (translated !== undefined) return translated
+  if (key === 'inbound_nodes') return [key, value]
+  if (!Array.isArray(value)) return [key, translate(value, surroundings)]
+  if (key === 'layers') return [key, translateLayers(value)]
+  if (key === 'input_layers' || key === 'output_layers')
+    return [key, translateEnds(value, surroundings.nested)]
+  return [key, translate(value, surroundings)]
 }
 
-const translate = (value: Json, nested: NestedNames): Json => {
-  if (Array.isArray(value)) return value.map((item) => translate(item, nested))
-  if (!isObject(value)) return value
-  const { class_name: className, config, layers } = value
-  const inside = Array.isArray(layers) ? nestedNamesIn(layers) : nested
-  const translated = isObject(config)
-    ? { ...value, config: translateConfig(className, config) }
-    : value
+const translateMembers = (value: JsonObject, around: Surroundings): JsonObject => {
+  const { layers } = value
+  const inside = Array.isArray(layers) ? { ...around, nested: nestedNamesIn(layers) } : around
   return Object.fromEntries(
-    Object.entries(translated).map(([key, member]) => translateMember(key, member, inside)),
+    Object.entries(value).map(([key, member]) => translateMember(key, member, inside)),
   )
 }
 
+/** A layer inside of another (a wrapper's) must stay one. */
+const translate = (value: Json, surroundings: Surroundings): Json => {
+  if (Array.isArray(value)) return value.map((item) => translate(item, surroundings))
+  if (!isObject(value)) return value
+  const [layer, ...others] = standIns(value, surroundings)
+  if (layer === undefined || others.length > 0)
+    return refuse(`${String(value.class_name)} inside of another layer`)
+  return translateMembers(layer, surroundings)
+}
+
 /** Keras 2 writes `batch_input_shape` in an input layer, and no Keras 3 model is without one. */
-const isKeras3 = (value: Json): boolean =>
+export const isKeras3 = (value: Json): boolean =>
   Array.isArray(value)
     ? value.some(isKeras3)
     : isObject(value) && ('batch_shape' in value || Object.values(value).some(isKeras3))
 
 /** A LayersModel topology of Keras 2 or 3 in the words of Keras 2. */
 export const toKeras2Topology = (topology: unknown): unknown =>
-  isKeras3(topology) ? translate(topology, new Set()) : topology
+  isKeras3(topology) ? translate(topology, { nested: new Set(), taken: new Set() }) : topology

@@ -10,3 +10,7 @@ export const MAX_WEIGHT_FILES = 10_000
 export const DOWNLOAD_TIMEOUT_MS = 60_000
 /** Of an ONNX graph with the graphs inside its nodes; the largest models have some 10,000. */
 export const MAX_ONNX_NODES = 100_000
+/** Of an ONNX file, all but the raw bytes of weights. */
+export const MAX_ONNX_STRUCTURE_BYTES = 64 * 2 ** 20
+/** Fields of its graphs, nodes, attributes and weights together. */
+export const MAX_ONNX_ENTRIES = 2_000_000

@@ -9,7 +9,8 @@ import type { EngineName } from '../spec.js'
 import type { BaseInspection, Engine, EngineRequest } from './engine.js'
 import type { Tfjs } from './tfjs.js'
 
-type TfjsEngineName = Exclude<EngineName, 'onnxruntime'>
+/** Engines whose backend of TF.js is loaded into the thread itself. */
+type TfjsEngineName = Exclude<EngineName, 'onnxruntime' | 'webgpu'>
 
 const openBackend = async (
   name: TfjsEngineName,
@@ -20,8 +21,6 @@ const openBackend = async (
       return (await import('./wasm.js')).openWasm(settings)
     case 'tensorflow':
       return (await import('./tensorflow.js')).openTensorflow(settings)
-    case 'webgpu':
-      return (await import('./webgpu.js')).openWebgpu(settings)
     default: {
       const unknown: never = name
       throw new HeadstartError('ENGINE_UNAVAILABLE', `there is no engine ${String(unknown)}`)
@@ -36,7 +35,9 @@ export const probeEngine = async (
 ): Promise<EngineInfo> =>
   name === 'onnxruntime'
     ? (await import('./onnxruntime.js')).probeOnnxruntime(settings)
-    : (await openBackend(name, settings)).info
+    : name === 'webgpu'
+      ? (await import('./webgpu-process.js')).probeWebgpu(settings)
+      : (await openBackend(name, settings)).info
 
 const unfit = (engine: EngineName, format: LoadedBase['format']): HeadstartError =>
   new HeadstartError('ENGINE_UNAVAILABLE', `the engine ${engine} cannot run a base in ${format}`)
@@ -52,6 +53,8 @@ export const openEngine = async (request: EngineRequest): Promise<Engine> => {
     if (engine !== 'tensorflow') throw unfit(engine, base.format)
     return (await import('./saved-model.js')).openSavedModel(request, base)
   }
+  if (engine === 'webgpu')
+    return (await import('./webgpu-process.js')).openWebgpuEngine(request, base)
   const { createTfjsEngine } = await import('./tfjs-engine.js')
   const { tf, info } = await openBackend(engine, settings)
   return createTfjsEngine(tf, info, request, base)

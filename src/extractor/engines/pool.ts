@@ -10,6 +10,7 @@ import { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from '../engine-settings
 import type { EngineName } from '../spec.js'
 import type { BaseInspection, EngineRequest } from './engine.js'
 import type { Forwarded, HostAnswer, HostData, HostResult, HostTask } from './host.js'
+import { prepareOnnxruntimeEnvironment } from './onnxruntime-environment.js'
 import { prepareTensorflowEnvironment } from './tensorflow-process.js'
 
 export interface EnginePool {

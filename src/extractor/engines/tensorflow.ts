@@ -1,20 +1,31 @@
-// Owns the tensorflow engine: libtensorflow through tfjs-node-gpu or tfjs-node, whichever is installed.
-import { createRequire } from 'node:module'
+// Owns the tensorflow engine: libtensorflow through tfjs-node, loaded into an engine thread.
+
+import { constants } from 'node:os'
+import { pathToFileURL } from 'node:url'
 import util from 'node:util'
 import { HeadstartError, messageOf } from '../../errors.js'
 import type { EngineInfo } from '../../features/shard.js'
 import type { EngineSettings } from '../engine-settings.js'
+import { assertDevice, deviceName } from './tensorflow-device.js'
+import { findTensorflowPackage, tensorflowMissing } from './tensorflow-package.js'
 import type { Tfjs } from './tfjs.js'
-
-const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const
 
 /** The part of tfjs-node that this engine uses; it re-exports core, layers and converter. */
 type TfjsNode = Tfjs['core'] &
   Tfjs['layers'] &
-  Tfjs['converter'] & {
-    readonly version: Readonly<Record<string, string>>
-    readonly node?: unknown
-  }
+  Tfjs['converter'] & { readonly version: Readonly<Record<string, string>> }
+
+interface Backend {
+  readonly binding?: { readonly TF_Version?: string }
+  readonly isUsingGpuDevice?: boolean
+}
+
+export interface Tensorflow {
+  readonly tf: Tfjs
+  readonly info: EngineInfo
+  /** Path of the package's entry. */
+  readonly entry: string
+}
 
 /** Node 23 removed helpers that tfjs-node 4.22 still calls when it is loaded and when it runs. */
 const restoreUtilHelpers = (): void => {
@@ -26,64 +37,59 @@ const restoreUtilHelpers = (): void => {
   target.isBoolean ??= (value: unknown) => typeof value === 'boolean'
 }
 
-/**
- * Take GPU memory as it is needed, and log errors only. libtensorflow reads these when it is loaded;
- * a thread has a copy of the environment that native code does not see, so call this in the main one.
- */
-export const prepareTensorflowEnvironment = (): void => {
-  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true'
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
-}
+/** RTLD_NODELETE of glibc, which Node has no name for. */
+const KEEP_LOADED = 0x1000
 
-/** The installed package, preferring the one that can use a GPU; null when there is none. */
-export const findTensorflowPackage = (): string | null => {
-  const require = createRequire(import.meta.url)
-  for (const name of PACKAGES) {
-    try {
-      require.resolve(name)
-      return name
-    } catch {
-      // Not installed: the next one may be.
-    }
+/**
+ * Node unloads a native module when its thread ends. libtensorflow leaves handlers behind that run at
+ * the end of the process, so a process would crash there: the library has to stay.
+ */
+const keepingLibraries = async <T>(load: () => Promise<T>): Promise<T> => {
+  const { dlopen } = process
+  process.dlopen = (module, filename, flags = constants.dlopen.RTLD_LAZY) =>
+    dlopen.call(process, module, filename, flags | KEEP_LOADED)
+  try {
+    return await load()
+  } finally {
+    process.dlopen = dlopen
   }
-  return null
 }
 
-/**
- * Loads libtensorflow into this thread.
- *
- * @throws ENGINE_UNAVAILABLE when no package is installed or its library does not load.
- */
-export const openTensorflow = async (
-  _settings: EngineSettings,
-): Promise<{ tf: Tfjs; info: EngineInfo }> => {
-  const name = findTensorflowPackage()
-  if (name === null)
-    throw new HeadstartError(
-      'ENGINE_UNAVAILABLE',
-      `the engine tensorflow needs ${PACKAGES.join(' or ')}, and neither is installed`,
-    )
+const loadPackage = async (entry: string): Promise<TfjsNode> => {
   restoreUtilHelpers()
   try {
-    const loaded = (await import(name)) as TfjsNode & { default?: TfjsNode }
+    const load = () => import(pathToFileURL(entry).href)
+    const loaded = (await keepingLibraries(load)) as TfjsNode & { default?: TfjsNode }
     const tf = loaded.default ?? loaded
     await tf.setBackend('tensorflow')
     await tf.ready()
-    const backend = tf.backend() as unknown as {
-      binding?: { TF_Version?: string }
-      isUsingGpuDevice?: boolean
-    }
-    return {
-      tf: { core: tf, layers: tf, converter: tf },
-      info: {
-        engine: 'tensorflow',
-        version: `tfjs ${tf.version['tfjs-core'] ?? ''}, libtensorflow ${backend.binding?.TF_Version ?? 'unknown'}`,
-        device: backend.isUsingGpuDevice === true ? 'gpu' : 'cpu',
-      },
-    }
+    return tf
   } catch (error) {
-    throw new HeadstartError('ENGINE_UNAVAILABLE', `${name} does not load: ${messageOf(error)}`, {
+    throw new HeadstartError('ENGINE_UNAVAILABLE', `${entry} does not load: ${messageOf(error)}`, {
       cause: error,
     })
+  }
+}
+
+/**
+ * Loads libtensorflow into this thread. The main thread has called prepareTensorflowEnvironment.
+ *
+ * @throws ENGINE_UNAVAILABLE when there is no package, its library does not load, or the device that
+ *   was asked for is not there.
+ */
+export const openTensorflow = async (settings: EngineSettings): Promise<Tensorflow> => {
+  const entry = findTensorflowPackage(settings)
+  if (entry === null) throw tensorflowMissing(settings)
+  const tf = await loadPackage(entry)
+  const { binding, isUsingGpuDevice: usesGpu = false } = tf.backend() as unknown as Backend
+  assertDevice(settings.device, usesGpu)
+  return {
+    tf: { core: tf, layers: tf, converter: tf },
+    info: {
+      engine: 'tensorflow',
+      version: `tfjs ${tf.version['tfjs-core'] ?? ''}, libtensorflow ${binding?.TF_Version ?? 'unknown'}`,
+      device: await deviceName(usesGpu),
+    },
+    entry,
   }
 }

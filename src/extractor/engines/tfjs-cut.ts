@@ -4,21 +4,21 @@ import { HeadstartError } from '../../errors.js'
 import type { CutPoint } from '../base/load.js'
 import type { Tfjs } from './tfjs.js'
 
-type Layer = LayersModel['layers'][number]
+export type Layer = LayersModel['layers'][number]
 
 // TF.js marks these members private or internal; they are what its own saving and cloning use.
 interface Container extends Omit<LayersModel, 'containerNodes'> {
   readonly containerNodes: ReadonlySet<string>
 }
-interface LayerNode {
+export interface LayerNode {
   readonly inputTensors: SymbolicTensor[]
   readonly outputTensors: SymbolicTensor[]
 }
 
-const isModel = (layer: Layer): layer is Layer & LayersModel => 'layers' in layer
+export const isModel = (layer: Layer): layer is Layer & LayersModel => 'layers' in layer
 
 /** A Sequential knows its nodes only once it is built, which loading it does not do. No new weights. */
-const assureBuilt = (model: LayersModel): void => {
+export const assureBuilt = (model: LayersModel): void => {
   if (!model.built) model.build(model.inputs[0]?.shape ?? [])
 }
 
@@ -26,7 +26,7 @@ const assureBuilt = (model: LayersModel): void => {
  * The layer's node that belongs to this model: a shared layer has one for each place of use. None
  * does where a nested model opens a Sequential; its first node is the model itself.
  */
-const nodeOf = (model: LayersModel, layer: Layer): LayerNode | undefined => {
+export const nodeOf = (model: LayersModel, layer: Layer): LayerNode | undefined => {
   assureBuilt(model)
   const { containerNodes } = model as unknown as Container
   const nodes = layer.inboundNodes as unknown as LayerNode[]
@@ -37,31 +37,38 @@ const nodeOf = (model: LayersModel, layer: Layer): LayerNode | undefined => {
 const outputOf = (model: LayersModel, layer: Layer): SymbolicTensor[] =>
   nodeOf(model, layer)?.outputTensors ?? []
 
-interface Found {
+export interface FoundLayer {
   readonly path: string
   /** Outermost first; the last one is the layer that is cut. */
   readonly chain: readonly [Layer, ...Layer[]]
   readonly output: readonly SymbolicTensor[]
 }
 
-function* walk(model: LayersModel, prefix = ''): Generator<Found> {
+/** Every layer, nested models before their layers. */
+export function* walkLayers(model: LayersModel, prefix = ''): Generator<FoundLayer> {
   for (const layer of model.layers) {
     const path = prefix + layer.name
     yield { path, chain: [layer], output: outputOf(model, layer) }
     if (isModel(layer))
-      for (const inner of walk(layer, `${path}/`))
+      for (const inner of walkLayers(layer, `${path}/`))
         yield { ...inner, chain: [layer, ...inner.chain] }
   }
+}
+
+/** What the layer gives, where features can be read there. */
+export const cutTensorOf = ({ chain, output }: FoundLayer): SymbolicTensor | undefined => {
+  const [tensor, ...others] = output
+  const isInput = chain.at(-1)?.getClassName() === 'InputLayer'
+  return others.length > 0 || isInput || (tensor?.shape.length ?? 0) < 2 ? undefined : tensor
 }
 
 /** Every layer that can be cut, in the order of the model. */
 export const listLayerCuts = (model: LayersModel): CutPoint[] => {
   const cuts: CutPoint[] = []
-  for (const { path, chain, output } of walk(model)) {
-    const [tensor] = output
-    const className = chain.at(-1)?.getClassName() ?? ''
-    if (output.length === 1 && tensor && tensor.shape.length >= 2 && className !== 'InputLayer')
-      cuts.push({ path, className, shape: tensor.shape.slice(1) })
+  for (const found of walkLayers(model)) {
+    const tensor = cutTensorOf(found)
+    const className = found.chain.at(-1)?.getClassName() ?? ''
+    if (tensor) cuts.push({ path: found.path, className, shape: tensor.shape.slice(1) })
   }
   return cuts
 }
@@ -92,6 +99,7 @@ const cutChain = (
  * @throws CUT_NOT_FOUND.
  */
 export const cutLayersModel = (tf: Tfjs, model: LayersModel, path: string): LayersModel => {
-  for (const found of walk(model)) if (found.path === path) return cutChain(tf, model, found.chain)
+  for (const found of walkLayers(model))
+    if (found.path === path) return cutChain(tf, model, found.chain)
   throw new HeadstartError('CUT_NOT_FOUND', `the base has no layer ${path}`)
 }

@@ -11,7 +11,13 @@ interface GraphNode {
   readonly op: string
 }
 
-const SKIPPED_OPS = new Set(['Const', 'Placeholder', 'NoOp', 'Identity'])
+/** Operations that are cuts only where they are outputs of the base. */
+export const SKIPPED_OPS: ReadonlySet<string> = new Set([
+  'Const',
+  'Placeholder',
+  'NoOp',
+  'Identity',
+])
 
 const nodesOf = (model: GraphModel): readonly GraphNode[] => {
   const topology = (model as unknown as { artifacts: { modelTopology: { node?: GraphNode[] } } })

@@ -4,6 +4,7 @@ import type * as core from '@tensorflow/tfjs-core'
 import type * as layers from '@tensorflow/tfjs-layers'
 import { HeadstartError, messageOf } from '../../errors.js'
 import { toKeras2Topology } from '../base/keras3.js'
+import { toKeras2Weights } from '../base/keras3-weights.js'
 import type { TfjsBase } from '../base/loaded-base.js'
 
 /** One TF.js: tfjs-node re-exports its own, which need not be the one next to this file. */
@@ -28,16 +29,26 @@ export const translateError = (error: unknown): HeadstartError => {
     : new HeadstartError('BASE_INVALID', `TF.js cannot load the base: ${message}`, { cause: error })
 }
 
+/** Decoding copies each weight out of the bytes, so sharing them between threads is safe. */
+const weightsOf = (base: TfjsBase) => {
+  const given = { specs: base.weightSpecs, bytes: base.weights }
+  const { specs, bytes } =
+    base.format === 'layers-model' ? toKeras2Weights(base.topology, given) : given
+  const isWhole = bytes.byteLength === bytes.buffer.byteLength
+  return {
+    weightSpecs: specs as core.io.WeightsManifestEntry[],
+    weightData: (isWhole ? bytes : new Uint8Array(bytes)).buffer as unknown as ArrayBuffer,
+  }
+}
+
 /**
  * Loads a base. The caller disposes the model.
  *
  * @throws BASE_LAYER_UNKNOWN, BASE_INVALID.
  */
 export const loadTfjsModel = async (tf: Tfjs, base: TfjsBase): Promise<TfjsModel> => {
-  // Decoding copies each weight out of the bytes, so sharing them between threads is safe.
-  const weightData = base.weights.buffer as unknown as ArrayBuffer
-  const weightSpecs = base.weightSpecs as core.io.WeightsManifestEntry[]
   try {
+    const { weightSpecs, weightData } = weightsOf(base)
     if (base.format === 'layers-model') {
       const modelTopology = toKeras2Topology(base.topology) as core.io.ModelJSON['modelTopology']
       const handler = tf.core.io.fromMemory({ modelTopology, weightSpecs, weightData })

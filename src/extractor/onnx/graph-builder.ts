@@ -81,9 +81,14 @@ export const createGraphBuilder = (graph: GraphProto): GraphBuilder => {
   for (const { name } of [...graph.input, ...graph.initializer, ...graph.output]) taken.add(name)
   for (const node of graph.node) for (const name of [...node.input, ...node.output]) taken.add(name)
 
+  // Where to go on counting, so that a thousand nodes of one type are not a million look-ups.
+  const counters = new Map<string, number>()
+
   const unique = (hint: string): string => {
     let name = hint
-    for (let i = 1; taken.has(name); i += 1) name = `${hint}:${i}`
+    let i = counters.get(hint) ?? 1
+    for (; taken.has(name); i += 1) name = `${hint}:${i}`
+    counters.set(hint, i)
     taken.add(name)
     return name
   }
