@@ -1,12 +1,15 @@
-// Owns the Python of the tests: a virtual environment with the real S3 server (moto) and the foreign
-// reader of shards (pyarrow). Packages that the system's Python has are not installed again.
+// Owns the Python of the tests: a virtual environment with the real S3 server (moto), the foreign reader
+// of shards (pyarrow) and the real Keras 3, which runs on NumPy with the convolutions of jax. Packages
+// that the system's Python has are not installed again.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { runCommand } from './command.mjs'
 import { pipSettings } from './pip-settings.mjs'
 
-const PROBE = 'import moto.server, moto.s3, numpy, pyarrow'
-const PACKAGES = ['moto[server]', 'numpy', 'pyarrow']
+// Importing Keras takes seconds, so it is only looked for.
+const PROBE = `import moto.server, moto.s3, numpy, pyarrow, importlib.util
+assert all(importlib.util.find_spec(name) for name in ("keras", "jax", "scipy"))`
+const PACKAGES = ['moto[server]', 'numpy', 'pyarrow', 'keras', 'jax', 'scipy']
 const PROBE_TIMEOUT_MS = 60_000
 
 const isReady = (python) =>

@@ -2,8 +2,7 @@
 import type { LoadedBase } from './base/loaded-base.js'
 import type { EngineSettings } from './engine-settings.js'
 import { createEnginePool } from './engines/pool.js'
-import { BATCH_SIZE } from './extractor.js'
-import { FIXED_BATCH } from './fixed-batch.js'
+import { batchSizeOf, FIXED_BATCH } from './fixed-batch.js'
 import { PROBE_CUT, PROBE_SIZE } from './probe-base.js'
 import { probeInputSpec } from './probe-inputs.js'
 import type { EngineName } from './spec.js'
@@ -23,13 +22,13 @@ export const measureEngineRate = async (
 ): Promise<number> => {
   const input = probeInputSpec([PROBE_SIZE, PROBE_SIZE, 3])
   const fixedBatch = FIXED_BATCH[engine]
-  const count = fixedBatch ?? BATCH_SIZE[engine]
   const pool = createEnginePool({
     ...{ base, engine, settings, fixedBatch, input },
     precision: 'fp32',
     cut: PROBE_CUT,
     pooling: 'none',
   })
+  const count = batchSizeOf(engine, fixedBatch, pool.usesGpu)
   const batch = async (): Promise<void> => {
     await pool.forward({ data: new Uint8Array(count * PROBE_SIZE * PROBE_SIZE * 3), count })
   }

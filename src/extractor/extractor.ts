@@ -7,8 +7,9 @@ import type { LoadedBase } from './base/loaded-base.js'
 import { decoderVersion } from './decode.js'
 import { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from './engine-settings.js'
 import { createEnginePool, type EnginePool } from './engines/pool.js'
+import { batchSizeOf } from './fixed-batch.js'
 import { decodeSample, type SampleContent } from './input.js'
-import { type EngineName, type ExtractorSpec, extractorIdOfSpec } from './spec.js'
+import { type ExtractorSpec, extractorIdOfSpec } from './spec.js'
 
 export type { SampleContent } from './input.js'
 
@@ -37,17 +38,6 @@ export interface Extractor {
    */
   rows(samples: readonly SampleContent[]): Promise<Row[]>
   close(): Promise<void>
-}
-
-/**
- * Samples in a batch where the spec does not fix them. Memory of a wasm thread grows with its batch,
- * its rate hardly does.
- */
-export const BATCH_SIZE: Readonly<Record<EngineName, number>> = {
-  wasm: 8,
-  tensorflow: 16,
-  onnxruntime: 16,
-  webgpu: 16,
 }
 
 type Decoded = Uint8Array | Float32Array | { readonly reason: string }
@@ -119,7 +109,7 @@ export const openExtractor = (
     id: extractorIdOfSpec(spec),
     spec,
     width,
-    batchSize: fixedBatch ?? BATCH_SIZE[engine],
+    batchSize: batchSizeOf(engine, fixedBatch, pool.usesGpu),
     // Each thread computes one batch while the next one is decoded.
     parallelBatches: pool.threads * 2,
     info: () => info,

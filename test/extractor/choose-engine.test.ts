@@ -61,7 +61,7 @@ describe('auto', () => {
     const choices = await Promise.all([choose(tiny), choose(tiny)])
     for (const { engine, reason } of choices) {
       expect(engine).toEqual({ name: 'onnxruntime', fixedBatch: null, precision: 'fp32' })
-      expect(reason).toMatch(/^onnxruntime \d[\d.]* on cpu$/)
+      expect(reason).toMatch(/^onnxruntime \d[\d.]*, graph 1 on cpu$/)
     }
     const record = await loadCompiledRecord(tiny.store, tiny.base.baseId)
     expect(record).toMatchObject({ problem: null, unsupported: [], cuts: ['conv', 'bn', 'pool'] })

@@ -19,6 +19,7 @@ import {
 } from '../support/graph-models.js'
 
 const MANY = 100_000
+const MANY_CONVOLUTIONS = 20_000
 
 const relu = (name: string, ...input: string[]): NodeJson => ({ name, op: 'Relu', input })
 const rows = (...nodes: NodeJson[]): TfjsBase => graphBase({ input: [-1, 4], nodes })
@@ -282,9 +283,9 @@ const conv2 = (name: string, input: string): NodeJson => ({
   attr: CONV,
 })
 
-describe(`${MANY} nodes`, () => {
-  const chain = (op: (name: string, from: string) => NodeJson): NodeJson[] =>
-    Array.from({ length: MANY }, (_, i) => op(`n${i}`, i === 0 ? 'x' : `n${i - 1}`))
+describe(`${MANY} nodes, or as many as take the same time,`, () => {
+  const chain = (op: (name: string, from: string) => NodeJson, length = MANY): NodeJson[] =>
+    Array.from({ length }, (_, i) => op(`n${i}`, i === 0 ? 'x' : `n${i - 1}`))
 
   it('in a chain are compiled', async () => {
     const { cuts } = await compileGraphModel(rows(...chain(relu)))
@@ -296,17 +297,6 @@ describe(`${MANY} nodes`, () => {
     expect(cuts).toHaveLength(MANY)
   })
 
-  it('with one kernel have it once', async () => {
-    const base = graphBase({
-      input: [-1, 8, 8, 64],
-      weights: { kernel: { shape: [3, 3, 64, 64] } },
-      nodes: Array.from({ length: MANY }, (_, i) => conv2(`n${i}`, 'x')),
-    })
-    const { bytes, cuts } = await compileGraphModel(base)
-    expect(cuts).toHaveLength(MANY)
-    expect(bytes.length).toBeLessThan(100 * 2 ** 20)
-  })
-
   it('that read all others into one are compiled', async () => {
     const nodes = chain((name) => relu(name, 'x'))
     const sum = { name: 'sum', op: 'AddN', input: nodes.map(({ name }) => name) }
@@ -314,18 +304,32 @@ describe(`${MANY} nodes`, () => {
     expect(cuts).toContain('sum')
   })
 
-  it('of unknown sizes are compiled', async () => {
+  it(`that are ${MANY_CONVOLUTIONS} convolutions with one kernel have it once`, async () => {
+    const base = graphBase({
+      input: [-1, 8, 8, 64],
+      weights: { kernel: { shape: [3, 3, 64, 64] } },
+      nodes: Array.from({ length: MANY_CONVOLUTIONS }, (_, i) => conv2(`n${i}`, 'x')),
+    })
+    const { bytes, cuts } = await compileGraphModel(base)
+    expect(cuts).toHaveLength(MANY_CONVOLUTIONS)
+    expect(bytes.length).toBeLessThan(20 * 2 ** 20)
+  })
+
+  it(`that are ${MANY_CONVOLUTIONS} convolutions of unknown sizes are compiled`, async () => {
     const base = graphBase({
       input: [-1, -1, -1, 1],
       weights: { kernel: { shape: [3, 3, 1, 1] } },
-      nodes: chain((name, from) => ({
-        name,
-        op: 'Conv2D',
-        input: [from, 'kernel'],
-        attr: { ...CONV, padding: attr.text('VALID') },
-      })),
+      nodes: chain(
+        (name, from) => ({
+          name,
+          op: 'Conv2D',
+          input: [from, 'kernel'],
+          attr: { ...CONV, padding: attr.text('VALID') },
+        }),
+        MANY_CONVOLUTIONS,
+      ),
     })
     const { cuts } = await compileGraphModel(base)
-    expect(cuts).toHaveLength(MANY)
+    expect(cuts).toHaveLength(MANY_CONVOLUTIONS)
   })
 })

@@ -101,6 +101,25 @@ describe.each(sliding)('%s', (_, make) => {
     ))
 })
 
+describe('a padding with zeros', () => {
+  const pooling = sliding.filter(([name]) => !name.startsWith('transposed'))
+  it.each(pooling)('before a %s counts as zeros, also among negative values', (_, make) =>
+    fc.assert(
+      fc.asyncProperty(windows, async (window) => {
+        const padding = l.zeroPadding2d({
+          padding: [
+            [1, 2],
+            [2, 0],
+          ],
+        })
+        const negative = l.rescaling({ scale: 1, offset: -9 })
+        await expectSameAsTfjs(chainOf(sizeOf(window), negative, padding, make(window)))
+      }),
+      { numRuns: RUNS, seed: 7 },
+    ),
+  )
+})
+
 describe('a dilation', () => {
   it.each<[string, Make]>([
     ['conv2d', convolution],

@@ -25,7 +25,7 @@ const store = createFileStore(storeFolder)
 const base = await registerBase(store, baseFolder)
 const spec = resolveExtractorSpec({
   base, cut: 'pool', pooling: 'none', preprocess: preprocessSchema.parse({}),
-  content: { kind: 'image' }, view: { kind: 'plain' }, engine: { name: 'wasm', fixedBatch: null },
+  content: { kind: 'image' }, view: { kind: 'plain' }, engine: { name: 'wasm', fixedBatch: null, precision: 'fp32' },
 })
 const extractor = openExtractor(spec, await loadBase(store, base.baseId), { threads: 2 })
 const content = await readFile(image)

@@ -24,6 +24,7 @@ import {
   ROWS,
   SAMPLES,
   SIDE,
+  rowsOf as shaped,
 } from '../support/onnx-models.js'
 
 const WIDTH = SIDE * SIDE * 3
@@ -73,7 +74,7 @@ describe('features of a model of torch', () => {
       const [sample, pixel, channel] = [Math.floor(i / WIDTH), Math.floor((i % WIDTH) / 3), i % 3]
       first[sample * WIDTH + channel * SIDE * SIDE + pixel] = normalised[i] ?? 0
     }
-    const input = { kind: 'tensor', dtype: 'float32', shape: [3, SIDE, SIDE] } as const
+    const input = shaped(3, SIDE, SIDE)
     const rows = await (await openOnnx(onnxBase('torch'), { cut: 'features', input })).run(
       first,
       SAMPLES,
@@ -107,7 +108,7 @@ describe('pixels', () => {
   ])('%s are normalised as everywhere, in both orders of axes', async (_, change) => {
     const spec = input(change)
     const values = createNormalise(spec)(PIXELS)
-    const rows = { kind: 'tensor', dtype: 'float32', shape: [SIDE, SIDE, 3] } as const
+    const rows = shaped(SIDE, SIDE, 3)
     const base = onnxBase('channels-last')
     const open = (given: EngineRequest['input']) => openOnnx(base, { cut: 'maps', input: given })
     const expected = await (await open(rows)).run(values, SAMPLES)
@@ -123,7 +124,7 @@ describe('pixels', () => {
     for (let i = 0; i < values.length; i += 1)
       turned[Math.floor(i / WIDTH) * WIDTH + (i % 3) * SIDE * SIDE + Math.floor((i % WIDTH) / 3)] =
         values[i] ?? 0
-    const shape = { ...rows, shape: [3, SIDE, SIDE] }
+    const shape = shaped(3, SIDE, SIDE)
     const torch = await (await openOnnx(onnxBase('torch'), { cut: 'relu', input: shape })).run(
       turned,
       SAMPLES,
@@ -222,7 +223,7 @@ describe('the bits of a sample', () => {
     const engine = await openOnnx(baseOf(serialiseOnnxModel(model)), {
       cut: 'relu',
       pooling: 'avg',
-      input: { kind: 'tensor', dtype: 'float32', shape },
+      input: shaped(...shape),
     })
     const values = Float32Array.from({ length: count * width }, () => random() * 2 - 1)
     const together = await engine.run(values, count)

@@ -13,7 +13,7 @@ import {
 } from '../../src/extractor/onnx/onnx_pb.js'
 import { floatsOf } from '../../src/extractor/onnx/tensor-values.js'
 import { seededRandom } from '../support/images.js'
-import { baseOf, maxDifference, onnxModel, openOnnx } from '../support/onnx-models.js'
+import { baseOf, maxDifference, onnxModel, openOnnx, rowsOf } from '../support/onnx-models.js'
 
 const CHANNELS = 4
 const EPSILON = Math.fround(0.01)
@@ -129,7 +129,7 @@ describe('a normalisation behind a convolution', () => {
     const model = convolution({ bias })
     const rows = values(2 * 90)
     const run = async (bytes: Uint8Array, cut: string) => {
-      const input = { kind: 'tensor', dtype: 'float32', shape: [...INPUT] } as const
+      const input = rowsOf(...INPUT)
       return (await openOnnx(baseOf(bytes), { cut, input })).run(rows, 2)
     }
     // Read twice, so that the engine cannot fold it either.

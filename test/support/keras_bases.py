@@ -34,7 +34,7 @@ def translated(size):
     x = layers.ReLU(threshold=0.1, name="threshold")(x + 0.2)
     x = layers.SpatialDropout2D(0.4, name="dropped")(x / 0.7)
     x = layers.ActivityRegularization(l2=0.1, name="regularised")(1.0 - x)
-    x = ops.relu6(ops.add(x, both) * 4.0)
+    x = ops.relu6(ops.add(x, both) * 0.5)
     gate = layers.GlobalMaxPooling2D(keepdims=True, name="max")(x)
     gate = layers.Conv2D(6, 1, name="gate")(gate)
     x = layers.Multiply(name="gated")([x, ops.hard_sigmoid(ops.silu(gate))])

@@ -59,7 +59,12 @@ export const IMAGE_FILES: readonly Buffer[] = Array.from({ length: SAMPLES }, (_
 
 /** Three rows of four numbers from -1 to 1. */
 export const ROWS = Float32Array.from({ length: 12 }, (_, i) => Math.fround(-1 + (2 * i) / 11))
-export const ROW_INPUT: EngineRequest['input'] = { kind: 'tensor', dtype: 'float32', shape: [4] }
+export const rowsOf = (...shape: number[]): EngineRequest['input'] => ({
+  kind: 'tensor',
+  dtype: 'float32',
+  shape,
+})
+export const ROW_INPUT = rowsOf(4)
 
 /** Normalised as torchvision does. */
 export const IMAGE_INPUT = resolveImageInput(preprocessSchema.parse({ range: 'torch' }), [

@@ -9,17 +9,12 @@ import { type BaseRecord, loadTfjsBase } from '../base/load.js'
 import type { OnnxBase, TfjsBase } from '../base/loaded-base.js'
 import type { EngineSettings } from '../engine-settings.js'
 import { compileBaseInThread } from '../engines/pool.js'
+import { GRAPH_VERSION } from '../onnx/graph-version.js'
 import { probeEngineOnce } from '../probe-engine.js'
 import type { CompiledGraph } from './compiled-graph.js'
 import { type ComparedEngine, measureDrift, pickComparedCuts } from './drift.js'
 import { onnxBaseOf } from './load.js'
-import {
-  COMPILER_VERSION,
-  type CompiledRecord,
-  compiledRecordKey,
-  type Drift,
-  loadCompiledRecord,
-} from './record.js'
+import { type CompiledRecord, compiledRecordKey, type Drift, loadCompiledRecord } from './record.js'
 
 /** Relative to the largest value at the cut; what is farther from TF.js is refused. */
 export const MAX_COMPILED_ERROR = 1e-4
@@ -31,7 +26,7 @@ export interface EnsureCompiledOptions {
 
 const refusal = (problem: string, graph?: CompiledGraph, drift: readonly Drift[] = []) => ({
   version: 1 as const,
-  compiler: COMPILER_VERSION,
+  graph: GRAPH_VERSION,
   file: null,
   problem,
   unsupported: [...(graph?.unsupported ?? [])],
@@ -105,7 +100,7 @@ const makeCompiled = async (
   if (refused !== null) return { record: refusal(refused, graph, drift), bytes: null }
   const record: CompiledRecord = {
     version: 1,
-    compiler: COMPILER_VERSION,
+    graph: GRAPH_VERSION,
     file: { sha256: sha256(bytes), bytes: bytes.length },
     problem: null,
     unsupported: [...graph.unsupported],

@@ -5,10 +5,8 @@ import { sha256Schema } from '../../features/shard.js'
 import type { Sha256 } from '../../identity/hash.js'
 import { getJson } from '../../store/json.js'
 import type { Store, StoreKey } from '../../store/port.js'
+import { GRAPH_VERSION } from '../onnx/graph-version.js'
 import { ENGINES } from '../spec.js'
-
-/** Raised whenever compiling the same base may give another graph. */
-export const COMPILER_VERSION = 1
 
 /** A layer or operation that the compiler does not know. */
 export const unsupportedSchema = z.strictObject({ path: z.string(), className: z.string() })
@@ -32,7 +30,8 @@ export type Drift = z.infer<typeof driftSchema>
 
 export const compiledRecordSchema = z.strictObject({
   version: z.literal(1),
-  compiler: z.int().positive(),
+  /** GRAPH_VERSION that made it. */
+  graph: z.int().positive(),
   /** Null: there is no compiled form; `problem` says why. */
   file: z.strictObject({ sha256: sha256Schema, bytes: z.int().positive() }).nullable(),
   problem: z.string().nullable(),
@@ -44,8 +43,8 @@ export const compiledRecordSchema = z.strictObject({
 export type CompiledRecord = z.infer<typeof compiledRecordSchema>
 
 export const compiledRecordKey = (baseId: Sha256): StoreKey =>
-  `bases/${baseId}/compiled-${COMPILER_VERSION}.json`
+  `bases/${baseId}/compiled-${GRAPH_VERSION}.json`
 
-/** @returns null when this version of the compiler has not seen the base. */
+/** @returns null when this version has not seen the base. */
 export const loadCompiledRecord = (store: Store, baseId: Sha256): Promise<CompiledRecord | null> =>
   getJson(store, compiledRecordKey(baseId), compiledRecordSchema)

@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import type { DeviceRequest } from '../device.js'
 
 /**
  * float32 on a GPU is float32: cuBLAS and cuDNN read this when they are loaded, and the Node binding
@@ -40,3 +41,7 @@ export const countNvidiaDevices = (): number => {
     return 0
   }
 }
+
+/** Whether onnxruntime is going to compute on a GPU, as far as that can be known without loading it. */
+export const mayUseGpu = (device: DeviceRequest): boolean =>
+  device === 'auto' ? isProviderInstalled('cuda') && countNvidiaDevices() > 0 : device !== 'cpu'

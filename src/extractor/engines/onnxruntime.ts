@@ -5,10 +5,12 @@ import type { EngineInfo } from '../../features/shard.js'
 import type { OnnxBase } from '../base/loaded-base.js'
 import type { Device } from '../device.js'
 import type { EngineSettings } from '../engine-settings.js'
+import { GPU_BATCH } from '../fixed-batch.js'
 import { PREPARED_INPUT, PREPARED_OUTPUT } from '../onnx/border.js'
+import { GRAPH_VERSION } from '../onnx/graph-version.js'
 import { type OnnxModel, serialiseOnnxModel } from '../onnx/model.js'
 import { prepareGraph } from '../onnx/prepare.js'
-import type { Engine, EngineInput, EngineRequest } from './engine.js'
+import type { Engine, EngineRequest } from './engine.js'
 import { atLeastTwo, inBatchesOf, type Runner } from './onnxruntime-batches.js'
 import { nameOf, resolveDevice } from './onnxruntime-device.js'
 import { loadError, runError, unavailable } from './onnxruntime-errors.js'
@@ -17,12 +19,9 @@ import { sessionOptions } from './onnxruntime-session.js'
 
 export { inspectOnnxBase } from './onnxruntime-inspect.js'
 
-/** Kernels of GPUs are chosen by the batch size, so that each batch has this one, padded. */
-const GPU_BATCH = 32
-
 const infoOf = (ort: Onnxruntime, device: Device): EngineInfo => ({
   engine: 'onnxruntime',
-  version: versionOf(ort),
+  version: `${versionOf(ort)}, graph ${GRAPH_VERSION}`,
   device: nameOf(device),
 })
 

@@ -1,5 +1,5 @@
 // Owns engine threads: how many, what they are asked, what happens when one dies.
-import { availableParallelism } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { Piscina } from 'piscina'
 import { HeadstartError, messageOf } from '../../errors.js'
 import type { EngineInfo } from '../../features/shard.js'
@@ -10,25 +10,46 @@ import { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from '../engine-settings
 import type { EngineName } from '../spec.js'
 import type { BaseInspection, EngineRequest } from './engine.js'
 import type { Forwarded, HostAnswer, HostData, HostResult, HostTask } from './host.js'
-import { prepareOnnxruntimeEnvironment } from './onnxruntime-environment.js'
+import { mayUseGpu, prepareOnnxruntimeEnvironment } from './onnxruntime-environment.js'
 import { prepareTensorflowEnvironment } from './tensorflow-process.js'
 
 export interface EnginePool {
   readonly threads: number
+  readonly usesGpu: boolean
   /** Takes the data over: the caller must not use it afterwards. */
   forward(task: HostTask): Promise<Forwarded>
   close(): Promise<void>
 }
 
+/** While one batch is on a GPU the other one is copied. */
+const THREADS_A_GPU = 2
+/** Of the machine's memory, for the weights of all engine threads; each holds them about three times. */
+const WEIGHTS_SHARE = 0.25
+const COPIES_OF_WEIGHTS = 3
+
+interface Shares {
+  readonly threads: number
+  /** Threads within one forward pass. */
+  readonly intraThreads: number
+  readonly usesGpu: boolean
+}
+
 /**
- * How the cores are shared: engine threads, and threads within one forward pass. wasm and onnxruntime
- * compute each batch on one core, in a thread for each; libtensorflow has threads of its own.
+ * How the cores are shared. wasm and onnxruntime compute each batch on one core, in an engine thread for
+ * each, or in fewer with more cores each where the weights are large; libtensorflow has threads of its own.
  */
-export const threadsOf = (engine: EngineName): { threads: number; intraThreads: number } => {
-  const cores = Math.max(1, availableParallelism())
-  return engine === 'wasm' || engine === 'onnxruntime'
-    ? { threads: cores, intraThreads: 1 }
-    : { threads: 1, intraThreads: cores }
+export const shareCores = (
+  { engine, settings, base }: Pick<EngineRequest, 'engine' | 'settings' | 'base'>,
+  cores = Math.max(1, availableParallelism()),
+  memory = totalmem(),
+): Shares => {
+  if (engine === 'wasm') return { threads: cores, intraThreads: 1, usesGpu: false }
+  if (engine !== 'onnxruntime') return { threads: 1, intraThreads: cores, usesGpu: false }
+  if (mayUseGpu(settings.device)) return { threads: THREADS_A_GPU, intraThreads: 1, usesGpu: true }
+  const bytes = base.format === 'onnx' ? base.model.length * COPIES_OF_WEIGHTS : 0
+  const fitting = bytes === 0 ? cores : Math.floor((WEIGHTS_SHARE * memory) / bytes)
+  const threads = Math.min(cores, Math.max(1, fitting))
+  return { threads, intraThreads: Math.floor(cores / threads), usesGpu: false }
 }
 
 /** Settings of the tensorflow that the thread will load; null when it loads none. */
@@ -48,6 +69,7 @@ const tensorflowSettingsOf = (data: HostData): EngineSettings | null => {
 const startPool = (data: HostData, threads: number): Piscina => {
   const tensorflow = tensorflowSettingsOf(data)
   if (tensorflow !== null) prepareTensorflowEnvironment(tensorflow)
+  prepareOnnxruntimeEnvironment()
   return new Piscina({
     filename: workerUrl('engine').href,
     workerData: data,
@@ -103,13 +125,14 @@ export const createEnginePool = (
   request: Omit<EngineRequest, 'intraThreads'>,
   options: { readonly threads?: number | undefined } = {},
 ): EnginePool => {
-  const shares = threadsOf(request.engine)
+  const shares = shareCores(request)
   const threads = options.threads ?? shares.threads
   const { intraThreads } = shares
   const pool = startPool({ kind: 'forward', request: { ...request, intraThreads } }, threads)
   let closed = false
   return {
     threads,
+    usesGpu: shares.usesGpu,
     forward: async (task) => {
       // Piscina would start a new thread, and nobody would end it.
       if (closed) throw new HeadstartError('ENGINE_FAILED', 'the extractor was closed')

@@ -32,15 +32,18 @@ export const assertDevice = (request: EngineSettings['device'], usesGpu: boolean
     )
 }
 
-/** The name of the first GPU that this process sees; null where nvidia-smi does not say. */
+/**
+ * The name of the GPU that tfjs-node computes on, the last one that this process sees; null where
+ * nvidia-smi does not say.
+ */
 const gpuName = async (): Promise<string | null> => {
-  const first = process.env.CUDA_VISIBLE_DEVICES?.split(',')[0]?.trim()
-  const given = ['--query-gpu=name', '--format=csv,noheader', '-i', first || '0']
+  const visible = process.env.CUDA_VISIBLE_DEVICES?.split(',').at(-1)?.trim()
+  const given = ['--query-gpu=name', '--format=csv,noheader', ...(visible ? ['-i', visible] : [])]
   try {
     const { stdout } = await promisify(execFile)('nvidia-smi', given, {
       timeout: NVIDIA_SMI_TIMEOUT_MS,
     })
-    return stdout.trim().split('\n')[0] || null
+    return stdout.trim().split('\n').at(-1) || null
   } catch {
     return null
   }

@@ -31,21 +31,25 @@ const samePads = (spatial: readonly number[], { size, strides, dilations }: Wind
   return [...begins, ...totals.map((total, i) => total - (begins[i] as number))]
 }
 
+const isZero = (value: number): boolean => value === 0
+
+/** Where the sizes of the input are not known; onnxruntime computes the padding when it sees them. */
+const openPadding = ({ size, strides, dilations }: Window): Attributes => {
+  // A window of one pixel needs no padding, whatever the size.
+  if (size.every((length) => length === 1)) return {}
+  const jumps = size.some((length, i) => length < (strides[i] as number))
+  if (jumps || dilations.some((dilation) => dilation !== 1))
+    throw new UnsupportedSetting('padding same of such a window where the input has no fixed size')
+  return { auto_pad: { string: 'SAME_UPPER' } }
+}
+
 const paddingOf = (padding: string, shape: Shape, window: Window): Attributes => {
   if (padding === 'valid') return {}
   if (padding !== 'same') throw new UnsupportedSetting(`padding ${padding}`)
   const spatial = shape.slice(1, -1)
-  if (spatial.every((length) => length !== null)) {
-    const pads = samePads(spatial, window)
-    return pads.every((pad) => pad === 0) ? {} : { pads: { ints: pads } }
-  }
-  // A window of one pixel needs no padding, whatever the size.
-  if (window.size.every((length) => length === 1)) return {}
-  // onnxruntime computes the padding itself, but not of these.
-  const jumps = window.size.some((length, i) => length < (window.strides[i] as number))
-  if (jumps || window.dilations.some((dilation) => dilation !== 1))
-    throw new UnsupportedSetting('padding same of such a window where the input has no fixed size')
-  return { auto_pad: { string: 'SAME_UPPER' } }
+  if (!spatial.every((length) => length !== null)) return openPadding(window)
+  const pads = samePads(spatial, window)
+  return pads.every(isZero) ? {} : { pads: { ints: pads } }
 }
 
 /** Window, strides, dilations and padding as ONNX's Conv and poolings take them. @param shape of the input. */
