@@ -1,5 +1,5 @@
 // Entry of an engine thread. The pool that starts it is src/extractor/engines/pool.ts.
 import { workerData } from 'node:worker_threads'
-import { createEngineHost, type HostData } from '../src/extractor/engines/host.js'
+import { createEngineHost, type HostStart } from '../src/extractor/engines/host.js'
 
-export default createEngineHost(workerData as HostData)
+export default createEngineHost(workerData as HostStart)

@@ -6,6 +6,7 @@ import type { CompiledGraph } from '../compile/compiled-graph.js'
 import type { EngineSettings } from '../engine-settings.js'
 import type { EngineName } from '../spec.js'
 import type { BaseInspection, Engine, EngineInput, EngineRequest } from './engine.js'
+import { type NativeGuard, whileGuarded } from './native-guard.js'
 import { compileBase, inspectBase, openEngine, probeEngine } from './open.js'
 
 /** What a thread is started for. */
@@ -14,6 +15,13 @@ export type HostData =
   | { readonly kind: 'inspect'; readonly base: LoadedBase; readonly settings: EngineSettings }
   | { readonly kind: 'compile'; readonly base: LoadedBase }
   | { readonly kind: 'forward'; readonly request: EngineRequest }
+
+/** What a thread is given when it starts. */
+export interface HostStart {
+  readonly data: HostData
+  /** Null where the thread may be stopped at any time. */
+  readonly guard: NativeGuard | null
+}
 
 /** RGB pixels or float32 rows, back to back. Ignored by everything but forward passes. */
 export interface HostTask {
@@ -45,8 +53,13 @@ const forward = async (engine: Engine, { data, count }: HostTask): Promise<Forwa
   return { values, shape, info: engine.info, tensorCount: engine.tensorCount() }
 }
 
+const closed = () => new HeadstartError('ENGINE_FAILED', 'the extractor was closed')
+
 /** Makes the task handler of one thread; the engine is opened with the first task. */
-export const createEngineHost = (data: HostData): ((task: HostTask) => Promise<HostAnswer>) => {
+export const createEngineHost = ({
+  data,
+  guard,
+}: HostStart): ((task: HostTask) => Promise<HostAnswer>) => {
   let engine: Promise<Engine> | undefined
 
   const handle = async (task: HostTask): Promise<HostResult> => {
@@ -59,7 +72,7 @@ export const createEngineHost = (data: HostData): ((task: HostTask) => Promise<H
 
   return async (task) => {
     try {
-      return { ok: true, result: await handle(task) }
+      return { ok: true, result: await whileGuarded(guard, () => handle(task), closed) }
     } catch (error) {
       const known = error instanceof HeadstartError
       return {

@@ -9,7 +9,8 @@ import type { CompiledGraph } from '../compile/compiled-graph.js'
 import { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from '../engine-settings.js'
 import type { EngineName } from '../spec.js'
 import type { BaseInspection, EngineRequest } from './engine.js'
-import type { Forwarded, HostAnswer, HostData, HostResult, HostTask } from './host.js'
+import type { Forwarded, HostAnswer, HostData, HostResult, HostStart, HostTask } from './host.js'
+import { closeNativeGuard, openNativeGuard } from './native-guard.js'
 import { mayUseGpu, prepareOnnxruntimeEnvironment } from './onnxruntime-environment.js'
 import { prepareTensorflowEnvironment } from './tensorflow-process.js'
 
@@ -66,18 +67,47 @@ const tensorflowSettingsOf = (data: HostData): EngineSettings | null => {
   }
 }
 
-const startPool = (data: HostData, threads: number): Piscina => {
+/** Whether onnxruntime computes in the thread itself. */
+const usesOnnxruntime = (data: HostData): boolean => {
+  switch (data.kind) {
+    case 'forward':
+      return data.request.engine === 'onnxruntime'
+    case 'probe':
+      return data.engine === 'onnxruntime'
+    case 'inspect':
+      return data.base.format === 'onnx'
+    case 'compile':
+      return false
+  }
+}
+
+interface Threads {
+  readonly pool: Piscina
+  /** Stops the threads, after the batch in hand where they cannot be stopped in the middle of one. */
+  stop(): Promise<void>
+}
+
+const startThreads = (data: HostData, threads: number): Threads => {
   const tensorflow = tensorflowSettingsOf(data)
   if (tensorflow !== null) prepareTensorflowEnvironment(tensorflow)
   prepareOnnxruntimeEnvironment()
-  return new Piscina({
+  const guard = usesOnnxruntime(data) ? openNativeGuard() : null
+  const start: HostStart = { data, guard }
+  const pool = new Piscina({
     filename: workerUrl('engine').href,
-    workerData: data,
+    workerData: start,
     minThreads: threads,
     maxThreads: threads,
     // Sleeping in Atomics.wait between tasks would keep the thread's own promises from settling.
     atomics: 'disabled',
   })
+  return {
+    pool,
+    stop: async () => {
+      if (guard !== null) await closeNativeGuard(guard)
+      await pool.destroy()
+    },
+  }
 }
 
 const ask = async (pool: Piscina, task: HostTask): Promise<HostResult> => {
@@ -96,11 +126,11 @@ const ask = async (pool: Piscina, task: HostTask): Promise<HostResult> => {
 }
 
 const askOnce = async (data: HostData): Promise<HostResult> => {
-  const pool = startPool(data, 1)
+  const { pool, stop } = startThreads(data, 1)
   try {
     return await ask(pool, { data: new Uint8Array(0), count: 0 })
   } finally {
-    await pool.destroy()
+    await stop()
   }
 }
 
@@ -128,7 +158,8 @@ export const createEnginePool = (
   const shares = shareCores(request)
   const threads = options.threads ?? shares.threads
   const { intraThreads } = shares
-  const pool = startPool({ kind: 'forward', request: { ...request, intraThreads } }, threads)
+  const data: HostData = { kind: 'forward', request: { ...request, intraThreads } }
+  const { pool, stop } = startThreads(data, threads)
   let closed = false
   return {
     threads,
@@ -140,7 +171,7 @@ export const createEnginePool = (
     },
     close: async () => {
       closed = true
-      await pool.destroy()
+      await stop()
     },
   }
 }
