@@ -60,14 +60,9 @@ export const checkImages = async (): Promise<Finding> => {
 /** Engines that come with the packages; the others are installed by who wants them. */
 const INCLUDED: readonly EngineName[] = ['wasm', 'onnxruntime']
 
-const HOW_TO_INSTALL: Readonly<Record<Exclude<EngineName, 'wasm' | 'onnxruntime'>, string>> = {
-  tensorflow: 'docs/tensorflow.md says how',
-  webgpu: 'docs/webgpu.md says how',
-}
-
 /**
- * What a report means: an engine that comes with the packages must run; others are optional, but
- * broken when they are installed and do not start.
+ * What a report means: an engine that comes with the packages must run; tensorflow is optional, but
+ * broken when it is installed and does not start; webgpu is experimental, so its absence is no fault.
  *
  * @param rate images/s of the probe network; null when it was not timed.
  * @param installed whether the package of an optional engine is there.
@@ -85,11 +80,12 @@ export const judgeEngine = (
     return ok(`${info.version} on ${info.device}${timed}`)
   }
   const seen = problem ?? 'does not start'
-  if (engine === 'wasm' || engine === 'onnxruntime')
+  if (INCLUDED.includes(engine))
     return failed(seen, 'Install the packages again on this machine: `npm ci`.')
-  return installed
-    ? warning(seen, `Install it again (${HOW_TO_INSTALL[engine]}); \`engine: auto\` does without.`)
-    : ok(`not installed (optional; ${HOW_TO_INSTALL[engine]})`)
+  if (!installed) return ok(`not installed (optional: docs/${engine}.md)`)
+  return engine === 'webgpu'
+    ? ok(`not available (experimental: docs/webgpu.md): ${seen}`)
+    : warning(seen, `docs/${engine}.md says how to install it; \`engine: auto\` does without.`)
 }
 
 /** The probe network in the form that each engine takes. */

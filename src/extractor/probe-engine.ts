@@ -4,7 +4,7 @@ import { messageOf } from '../errors.js'
 import type { EngineInfo } from '../features/shard.js'
 import type { EngineSettings } from './engine-settings.js'
 import { probeEngineInThread } from './engines/pool.js'
-import { findTensorflowPackage } from './engines/tensorflow-package.js'
+import { findTensorflowPackage, tensorflowMissing } from './engines/tensorflow-package.js'
 import type { EngineName } from './spec.js'
 
 export interface EngineReport {
@@ -17,7 +17,7 @@ export interface EngineReport {
 const probe = async (engine: EngineName, settings: EngineSettings): Promise<EngineReport> => {
   // No thread is needed to learn that a package is not there.
   if (engine === 'tensorflow' && findTensorflowPackage(settings) === null)
-    return { engine, info: null, problem: 'tfjs-node is not installed' }
+    return { engine, info: null, problem: tensorflowMissing(settings).message }
   try {
     return { engine, info: await probeEngineInThread(engine, settings), problem: null }
   } catch (error) {

@@ -4,8 +4,8 @@ import { type BaseSummary, listBases } from '../../catalog/list.js'
 import { removeBase } from '../../catalog/remove.js'
 import { type ShownBase, showBase } from '../../catalog/show.js'
 import { shortId } from '../../identity/hash.js'
-import { describeCompiled } from '../compiled-text.js'
 import { addCatalogCommand, joinIds, joinNames, shapeText } from '../catalog-command.js'
+import { describeCompiled } from '../compiled-text.js'
 import { bytes, table } from '../tables.js'
 
 const baseRow = (item: BaseSummary): string[] => [

@@ -1,5 +1,6 @@
 // Owns sessions of onnxruntime: their options, and the smallest graph that shows whether a device works.
 import type { InferenceSession } from 'onnxruntime-node'
+import type { OnnxBase } from '../base/loaded-base.js'
 import type { Device } from '../device.js'
 import { serialiseOnnxModel } from '../onnx/model.js'
 import { PROBE_INPUT, PROBE_SIDE, probeModel } from '../onnx/probe-model.js'
@@ -14,7 +15,17 @@ const providerOf = ({ kind, index }: Device): NonNullable<Options['executionProv
 /** Fatal only: onnxruntime logs what it throws as well. */
 const QUIET = 4
 
-export const sessionOptions = (device: Device, intraThreads: number): Options => ({
+/**
+ * onnxruntime 1.30 makes zeros that are padded before a MaxPool into padding of the pooling, which is
+ * minus infinity. Compiled bases avoid the pattern and keep the gain for convolutions.
+ */
+const WRONG_FOR_FILES = { disable_specified_optimizers: 'Pad_Fusion' }
+
+export const sessionOptions = (
+  device: Device,
+  intraThreads: number,
+  origin: OnnxBase['origin'] = 'file',
+): Options => ({
   executionProviders: providerOf(device),
   executionMode: 'sequential',
   graphOptimizationLevel: 'all',
@@ -22,7 +33,10 @@ export const sessionOptions = (device: Device, intraThreads: number): Options =>
   intraOpNumThreads: intraThreads,
   logSeverityLevel: QUIET,
   // Threads that spin between two operations take the cores from the decoders.
-  extra: { session: { intra_op: { allow_spinning: '0' } } },
+  extra: {
+    session: { intra_op: { allow_spinning: '0' } },
+    ...(origin === 'file' ? { optimization: WRONG_FOR_FILES } : {}),
+  },
 })
 
 /** Fails unless the device itself computes it: small operations may go to the CPU elsewhere, not here. */

@@ -89,7 +89,7 @@ export const openOnnxruntime = async (request: EngineRequest, base: OnnxBase): P
     batch = prepared.batch
     session = await ort.InferenceSession.create(
       serialiseOnnxModel(prepared.model),
-      sessionOptions(device, request.intraThreads),
+      sessionOptions(device, request.intraThreads, base.origin),
     )
   } catch (error) {
     throw loadError(error)
