@@ -153,11 +153,11 @@ export const compileBaseInThread = async (base: LoadedBase): Promise<CompiledGra
 /** Starts the threads of one extractor. Close the pool. */
 export const createEnginePool = (
   request: Omit<EngineRequest, 'intraThreads'>,
-  options: { readonly threads?: number | undefined } = {},
+  options: { readonly threads?: number | undefined; readonly intraThreads?: number } = {},
 ): EnginePool => {
   const shares = shareCores(request)
   const threads = options.threads ?? shares.threads
-  const { intraThreads } = shares
+  const intraThreads = options.intraThreads ?? shares.intraThreads
   const data: HostData = { kind: 'forward', request: { ...request, intraThreads } }
   const { pool, stop } = startThreads(data, threads)
   let closed = false
