@@ -304,7 +304,7 @@ describe('devices', () => {
   it('are named, with the version of the library', async () => {
     expect(await probe('cpu')).toEqual({
       engine: 'onnxruntime',
-      version: 'onnxruntime 1.30.0',
+      version: 'onnxruntime 1.30.0, graph 1',
       device: 'cpu',
     })
     expect((await probe('auto')).device).toMatch(/^(cpu|cuda:0)$/)

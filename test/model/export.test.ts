@@ -198,7 +198,8 @@ describe('the check of an export', () => {
 describe('opening a run', () => {
   it('frees the head when the base cannot be loaded', async () => {
     const { numTensors } = core.memory()
-    const gone = { ...run, base: { ...run.base, id: '0'.repeat(64) } }
+    const base = { ...run.extractor.base, id: '0'.repeat(64) }
+    const gone = { ...run, extractor: { ...run.extractor, base } }
     await expect(openModel(store(), gone, { threads: 1 })).rejects.toThrow()
     expect(core.memory().numTensors).toBe(numTensors)
   })
