@@ -148,7 +148,7 @@ describe('a head of Keras 3', () => {
     })
     await expect(work).rejects.toMatchObject({
       code: 'HEAD_INVALID',
-      message: expect.stringMatching(/hard_sigmoid of Keras 3/) as unknown,
+      message: expect.stringMatching(/hard_sigmoid inside of a layer of Keras 3/) as unknown,
     })
   })
 })
