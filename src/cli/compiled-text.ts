@@ -9,6 +9,11 @@ const summary = ({ file, problem, cuts }: CompiledRecord): string =>
     ? `not compiled: ${problem ?? 'unknown'}`
     : `compiled, ${bytes(file.bytes)}, ${cuts.length} cuts`
 
+/** Nodes of a GraphModel have long paths; their ends say which they are. */
+const SHOWN_CUT = 32
+const shortCut = (cut: string): string =>
+  cut.length > SHOWN_CUT ? `...${cut.slice(3 - SHOWN_CUT)}` : cut
+
 const scientific = (value: number): string => (value === 0 ? '0' : value.toExponential(1))
 
 /** Lines for `base add` and `bases show`. */
@@ -22,7 +27,7 @@ export const describeCompiled = (record: CompiledRecord): string => {
   ]
   const rows = drift.map(({ engine, device, cut, inputs, maxAbs, meanAbs, relative }) => [
     `${engine} on ${device}`,
-    cut,
+    shortCut(cut),
     inputs,
     ...[maxAbs, meanAbs, relative].map(scientific),
   ])
