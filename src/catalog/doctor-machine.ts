@@ -8,10 +8,8 @@ import { onnxBaseOf } from '../extractor/compile/load.js'
 import { measureEngineRate } from '../extractor/engine-rate.js'
 import type { EngineSettings } from '../extractor/engine-settings.js'
 import { compileBaseInThread } from '../extractor/engines/pool.js'
-import { findTensorflowPackage } from '../extractor/engines/tensorflow-package.js'
-import { areWebgpuPackagesInstalled } from '../extractor/engines/webgpu-packages.js'
 import { makeProbeBase, PROBE_SIZE } from '../extractor/probe-base.js'
-import { type EngineReport, probeEngineOnce } from '../extractor/probe-engine.js'
+import { type EngineReport, isEngineInstalled, probeEngineOnce } from '../extractor/probe-engine.js'
 import { ENGINES, type EngineName, type ImageInput } from '../extractor/spec.js'
 import { sha256 } from '../identity/hash.js'
 import { attempt, type Check, type Finding, failed, ok, warning } from './doctor-check.js'
@@ -102,12 +100,6 @@ const createProbeForms = () => {
   }
 }
 
-const isInstalled = (engine: EngineName, settings: EngineSettings): boolean =>
-  INCLUDED.includes(engine) ||
-  (engine === 'tensorflow'
-    ? findTensorflowPackage(settings) !== null
-    : areWebgpuPackagesInstalled())
-
 /** Each engine: whether it runs here, on what, and how fast. */
 export const checkEngines = async (settings: EngineSettings): Promise<Check[]> => {
   const formFor = createProbeForms()
@@ -120,7 +112,7 @@ export const checkEngines = async (settings: EngineSettings): Promise<Check[]> =
           report.info === null
             ? null
             : await measureEngineRate(engine, await formFor(engine), settings)
-        return judgeEngine(report, { rate, installed: isInstalled(engine, settings) })
+        return judgeEngine(report, { rate, installed: isEngineInstalled(engine, settings) })
       }),
     )
   return checks

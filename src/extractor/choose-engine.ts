@@ -3,8 +3,7 @@
 import { HeadstartError } from '../errors.js'
 import type { Store } from '../store/port.js'
 import type { BaseRecord } from './base/load.js'
-import { assertCompiledCut, ensureCompiled } from './compile/ensure.js'
-import type { CompiledRecord } from './compile/record.js'
+import { assertCompiledCut, compiledProblem, ensureCompiled } from './compile/ensure.js'
 import { parseDevice } from './device.js'
 import type { EngineSettings } from './engine-settings.js'
 import { FIXED_BATCH } from './fixed-batch.js'
@@ -18,7 +17,7 @@ export interface ResolvedEngine {
   readonly precision: Precision
 }
 
-export interface EngineRequest {
+export interface EngineChoiceRequest {
   readonly engine: EngineRequestName
   readonly precision: Precision
   readonly base: Pick<BaseRecord, 'baseId' | 'format' | 'inputShape' | 'cuts'>
@@ -57,17 +56,6 @@ const CAN_COMPUTE: Readonly<Record<EngineName, readonly BaseFormat[]>> = {
 
 const isGpu = (device: string): boolean => !device.startsWith('cpu')
 
-/** Why onnxruntime cannot compute the cut; null when it can. */
-const compiledProblem = (record: CompiledRecord | null, cut: string): string | null => {
-  if (record === null) return null
-  try {
-    assertCompiledCut(record, cut)
-    return null
-  } catch (error) {
-    return error instanceof HeadstartError ? error.message : String(error)
-  }
-}
-
 interface Candidate {
   readonly name: EngineName
   readonly says: string
@@ -77,14 +65,14 @@ interface Candidate {
 /** @returns the candidate, or why it is none. */
 const tryEngine = async (
   name: EngineName,
-  { base, cut }: EngineRequest,
+  { base, cut }: EngineChoiceRequest,
   { store, settings, signal }: EngineContext,
 ): Promise<Candidate | string> => {
   const { info, problem } = await probeEngineOnce(name, settings)
   if (info === null) return problem ?? 'does not start'
   if (name === 'onnxruntime') {
     const compiled = await ensureCompiled(store, base, { settings, signal })
-    const refused = compiledProblem(compiled, cut)
+    const refused = compiled === null ? null : compiledProblem(compiled, cut)
     if (refused !== null) return refused
   }
   return { name, says: `${info.version} on ${info.device}`, gpu: isGpu(info.device) }
@@ -104,7 +92,7 @@ const assertPrecision = (engine: EngineName, precision: Precision): void => {
 
 const chooseNamed = async (
   name: EngineName,
-  request: EngineRequest,
+  request: EngineChoiceRequest,
   context: EngineContext,
 ): Promise<EngineChoice> => {
   const { base, precision, cut } = request
@@ -132,7 +120,7 @@ const mayHaveGpu = (engine: EngineName, { device }: EngineSettings): boolean =>
  * @throws ENGINE_UNAVAILABLE when none can, or the one that was asked for cannot; BASE_NOT_COMPILED.
  */
 export const chooseEngine = async (
-  request: EngineRequest,
+  request: EngineChoiceRequest,
   context: EngineContext,
 ): Promise<EngineChoice> => {
   const { engine, precision, base } = request

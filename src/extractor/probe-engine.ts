@@ -5,6 +5,7 @@ import type { EngineInfo } from '../features/shard.js'
 import type { EngineSettings } from './engine-settings.js'
 import { probeEngineInThread } from './engines/pool.js'
 import { findTensorflowPackage, tensorflowMissing } from './engines/tensorflow-package.js'
+import { areWebgpuPackagesInstalled } from './engines/webgpu-packages.js'
 import type { EngineName } from './spec.js'
 
 export interface EngineReport {
@@ -14,9 +15,15 @@ export interface EngineReport {
   readonly problem: string | null
 }
 
+/** Whether the packages of an engine are there; whether it runs is found out by a probe. */
+export const isEngineInstalled = (engine: EngineName, settings: EngineSettings): boolean => {
+  if (engine === 'tensorflow') return findTensorflowPackage(settings) !== null
+  return engine !== 'webgpu' || areWebgpuPackagesInstalled()
+}
+
 const probe = async (engine: EngineName, settings: EngineSettings): Promise<EngineReport> => {
   // No thread is needed to learn that a package is not there.
-  if (engine === 'tensorflow' && findTensorflowPackage(settings) === null)
+  if (engine === 'tensorflow' && !isEngineInstalled(engine, settings))
     return { engine, info: null, problem: tensorflowMissing(settings).message }
   try {
     return { engine, info: await probeEngineInThread(engine, settings), problem: null }

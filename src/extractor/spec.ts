@@ -16,6 +16,9 @@ export const ENGINE_REQUESTS = ['auto', ...ENGINES] as const
 export type EngineRequestName = (typeof ENGINE_REQUESTS)[number]
 export const BASE_FORMATS = ['layers-model', 'graph-model', 'onnx', 'saved-model'] as const
 export type BaseFormat = (typeof BASE_FORMATS)[number]
+export type TfjsFormat = Extract<BaseFormat, 'layers-model' | 'graph-model'>
+export const isTfjsFormat = (format: BaseFormat): format is TfjsFormat =>
+  format === 'layers-model' || format === 'graph-model'
 /** Arithmetic of the base; features are float32 in both. `fp32` is float32 throughout, no TF32. */
 export const PRECISIONS = ['fp32', 'fp16'] as const
 export type Precision = (typeof PRECISIONS)[number]

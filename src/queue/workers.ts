@@ -1,8 +1,7 @@
 // Owns a worker: the queues that it takes jobs of, the stage processes that do the work, and their end.
 import type { Workspace } from '../experiment/workspace.js'
 import type { EngineSettings } from '../extractor/engine-settings.js'
-import { findTensorflowPackage } from '../extractor/engines/tensorflow-package.js'
-import { areWebgpuPackagesInstalled } from '../extractor/engines/webgpu-packages.js'
+import { isEngineInstalled } from '../extractor/probe-engine.js'
 import { ENGINES, type EngineName } from '../extractor/spec.js'
 import { type Consumer, consume, type Handler } from './consume.js'
 import { createCoordinator } from './coordinate.js'
@@ -41,10 +40,7 @@ interface Bound<Kind extends JobKind = JobKind> extends Binding {
 
 /** Engines that are installed here; whether they run is found out by the first shard. */
 const enginesHere = (settings: EngineSettings): readonly EngineName[] =>
-  ENGINES.filter((engine) => {
-    if (engine === 'tensorflow') return findTensorflowPackage(settings) !== null
-    return engine !== 'webgpu' || areWebgpuPackagesInstalled()
-  })
+  ENGINES.filter((engine) => isEngineInstalled(engine, settings))
 
 const bindExtract = async (
   options: Required<Pick<WorkerOptions, 'backend' | 'workspace'>> & {

@@ -1,12 +1,9 @@
 // Owns which form of a base an engine is given: as it was registered, or compiled to ONNX.
 import type { Store } from '../../store/port.js'
 import { loadCompiledBase } from '../compile/load.js'
-import type { ExtractorSpec } from '../spec.js'
+import { type ExtractorSpec, isTfjsFormat } from '../spec.js'
 import { loadBase } from './load.js'
 import type { LoadedBase } from './loaded-base.js'
-
-const isTfjs = (format: ExtractorSpec['base']['format']): boolean =>
-  format === 'layers-model' || format === 'graph-model'
 
 /**
  * The base of an extractor, in the form that its engine computes.
@@ -18,6 +15,6 @@ export const loadBaseFor = (
   store: Store,
   { base, engine }: Pick<ExtractorSpec, 'base' | 'engine'>,
 ): Promise<LoadedBase> =>
-  engine === 'onnxruntime' && isTfjs(base.format)
+  engine === 'onnxruntime' && isTfjsFormat(base.format)
     ? loadCompiledBase(store, base.id)
     : loadBase(store, base.id)

@@ -1,7 +1,7 @@
 // Owns the parse of a TF.js model.json: untrusted JSON to a typed description with safe paths.
 import { z } from 'zod'
 import { HeadstartError } from '../../errors.js'
-import type { BaseFormat } from '../spec.js'
+import type { TfjsFormat } from '../spec.js'
 import { MAX_MODEL_JSON_BYTES, MAX_PARAMETERS, MAX_WEIGHT_FILES } from './limits.js'
 
 /** Bytes of one stored value. Strings have no fixed length and are refused. */
@@ -46,7 +46,7 @@ export interface WeightGroup {
 }
 
 export interface ModelJson {
-  readonly format: Extract<BaseFormat, 'layers-model' | 'graph-model'>
+  readonly format: TfjsFormat
   readonly topology: z.infer<typeof modelJsonSchema>['modelTopology']
   readonly signature: z.infer<typeof modelJsonSchema>['signature']
   readonly groups: readonly WeightGroup[]

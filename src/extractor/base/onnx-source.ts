@@ -5,6 +5,7 @@ import { type Sha256, sha256 } from '../../identity/hash.js'
 import { withExternalData } from '../onnx/external-data.js'
 import { parseOnnxModel, serialiseOnnxModel } from '../onnx/model.js'
 import type { OnnxBase } from './loaded-base.js'
+import { sharedCopy } from './shared-copy.js'
 
 /** The name under which the model is kept, whatever it was called. */
 export const MODEL_ONNX = 'model.onnx'
@@ -28,7 +29,5 @@ export const assembleOnnxBase = (files: Files): OnnxBase => {
   if (bytes === undefined) throw new HeadstartError('BASE_INVALID', `${MODEL_ONNX} is missing`)
   const whole =
     files.size === 1 ? bytes : serialiseOnnxModel(withExternalData(parseOnnxModel(bytes), files))
-  const model = new Uint8Array(new SharedArrayBuffer(whole.length))
-  model.set(whole)
-  return { baseId: idOf(bytes, files), format: 'onnx', origin: 'file', model }
+  return { baseId: idOf(bytes, files), format: 'onnx', origin: 'file', model: sharedCopy(whole) }
 }

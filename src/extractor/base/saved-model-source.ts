@@ -2,14 +2,9 @@
 import { canonicalJson } from '../../identity/canonical-json.js'
 import { sha256 } from '../../identity/hash.js'
 import type { SavedModelBase } from './loaded-base.js'
+import { sharedCopy } from './shared-copy.js'
 
 export const SAVED_MODEL_PB = 'saved_model.pb'
-
-const shared = (bytes: Uint8Array): Uint8Array<SharedArrayBuffer> => {
-  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length))
-  copy.set(bytes)
-  return copy
-}
 
 export const assembleSavedModel = (files: ReadonlyMap<string, Uint8Array>): SavedModelBase => {
   const paths = [...files.keys()].sort()
@@ -17,6 +12,6 @@ export const assembleSavedModel = (files: ReadonlyMap<string, Uint8Array>): Save
   return {
     baseId: sha256(canonicalJson({ format: 'saved-model', files: described })),
     format: 'saved-model',
-    files: new Map(paths.map((path) => [path, shared(files.get(path) as Uint8Array)])),
+    files: new Map(paths.map((path) => [path, sharedCopy(files.get(path) as Uint8Array)])),
   }
 }

@@ -11,6 +11,7 @@ import type { EngineSettings } from '../engine-settings.js'
 import { compileBaseInThread } from '../engines/pool.js'
 import { GRAPH_VERSION } from '../onnx/graph-version.js'
 import { probeEngineOnce } from '../probe-engine.js'
+import { isTfjsFormat } from '../spec.js'
 import type { CompiledGraph } from './compiled-graph.js'
 import { type ComparedEngine, measureDrift, pickComparedCuts } from './drift.js'
 import { onnxBaseOf } from './load.js'
@@ -148,7 +149,7 @@ export const ensureCompiled = async (
   { settings, signal }: EnsureCompiledOptions,
 ): Promise<CompiledRecord | null> => {
   const { baseId, format } = base
-  if (format === 'onnx' || format === 'saved-model') return null
+  if (!isTfjsFormat(format)) return null
   const existing = await loadCompiledRecord(store, baseId)
   if (existing !== null) return existing
   const key = `${store.url} ${baseId}`
@@ -159,14 +160,16 @@ export const ensureCompiled = async (
   return compiling
 }
 
+/** Why onnxruntime cannot compute the cut; null when it can. */
+export const compiledProblem = ({ cuts, problem }: CompiledRecord, cut: string): string | null =>
+  cuts.includes(cut)
+    ? null
+    : `onnxruntime cannot compute ${cut}: ${problem ?? 'it needs what cannot be compiled'}`
+
 /** @throws BASE_NOT_COMPILED unless the compiled form has the cut. */
 export const assertCompiledCut = (record: CompiledRecord, cut: string): void => {
-  if (record.cuts.includes(cut)) return
-  const { problem, unsupported } = record
-  const names = unsupported.map(({ path, className }) => `${path} (${className})`)
-  throw new HeadstartError(
-    'BASE_NOT_COMPILED',
-    `onnxruntime cannot compute ${cut}: ${problem ?? 'it needs what cannot be compiled'}`,
-    { details: names },
-  )
+  const problem = compiledProblem(record, cut)
+  if (problem === null) return
+  const details = record.unsupported.map(({ path, className }) => `${path} (${className})`)
+  throw new HeadstartError('BASE_NOT_COMPILED', problem, { details })
 }

@@ -4,14 +4,16 @@ import { type Sha256, sha256 } from '../../identity/hash.js'
 import type { Store } from '../../store/port.js'
 import { baseFileKey } from '../base/file-key.js'
 import type { OnnxBase } from '../base/loaded-base.js'
+import { sharedCopy } from '../base/shared-copy.js'
 import { loadCompiledRecord } from './record.js'
 
 /** A compiled file as engine threads share it. */
-export const onnxBaseOf = (baseId: Sha256, bytes: Uint8Array): OnnxBase => {
-  const model = new Uint8Array(new SharedArrayBuffer(bytes.length))
-  model.set(bytes)
-  return { baseId, format: 'onnx', origin: 'compiled', model }
-}
+export const onnxBaseOf = (baseId: Sha256, bytes: Uint8Array): OnnxBase => ({
+  baseId,
+  format: 'onnx',
+  origin: 'compiled',
+  model: sharedCopy(bytes),
+})
 
 /** @throws BASE_NOT_COMPILED, STORE_CORRUPT. */
 export const loadCompiledBase = async (store: Store, baseId: Sha256): Promise<OnnxBase> => {

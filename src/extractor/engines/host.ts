@@ -1,11 +1,12 @@
 // Owns the thread side of an engine: takes tasks, answers with values or with a coded error.
-import { type ErrorCode, HeadstartError, messageOf } from '../../errors.js'
+import { HeadstartError } from '../../errors.js'
 import type { EngineInfo } from '../../features/shard.js'
 import type { LoadedBase } from '../base/loaded-base.js'
 import type { CompiledGraph } from '../compile/compiled-graph.js'
 import type { EngineSettings } from '../engine-settings.js'
 import type { EngineName } from '../spec.js'
 import type { BaseInspection, Engine, EngineInput, EngineRequest } from './engine.js'
+import { type Failure, toFailure } from './failure.js'
 import { type NativeGuard, whileGuarded } from './native-guard.js'
 import { compileBase, inspectBase, openEngine, probeEngine } from './open.js'
 
@@ -38,15 +39,7 @@ export interface Forwarded {
 
 export type HostResult = EngineInfo | BaseInspection | CompiledGraph | Forwarded
 
-/** Errors lose their class on the way between threads, so they travel as data. */
-export type HostAnswer =
-  | { readonly ok: true; readonly result: HostResult }
-  | {
-      readonly ok: false
-      readonly code: ErrorCode
-      readonly message: string
-      readonly details: readonly string[]
-    }
+export type HostAnswer = { readonly ok: true; readonly result: HostResult } | Failure
 
 const forward = async (engine: Engine, { data, count }: HostTask): Promise<Forwarded> => {
   const { values, shape } = await engine.run(data, count)
@@ -74,13 +67,7 @@ export const createEngineHost = ({
     try {
       return { ok: true, result: await whileGuarded(guard, () => handle(task), closed) }
     } catch (error) {
-      const known = error instanceof HeadstartError
-      return {
-        ok: false,
-        code: known ? error.code : 'ENGINE_FAILED',
-        message: messageOf(error),
-        details: known ? error.details : [],
-      }
+      return toFailure(error)
     }
   }
 }

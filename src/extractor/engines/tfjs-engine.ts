@@ -2,7 +2,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { HeadstartError } from '../../errors.js'
-import type { EngineInfo } from '../../features/shard.js'
+import { type EngineInfo, widthOf } from '../../features/shard.js'
 import type { TfjsBase } from '../base/loaded-base.js'
 import type { BaseInspection, Engine, EngineRequest } from './engine.js'
 import { loadTfjsModel, type Tfjs, type TfjsModel, translateError } from './tfjs.js'
@@ -50,7 +50,7 @@ const inspectLayers = (model: LayersModel): Inspected => {
 }
 
 const parametersOf = ({ weightSpecs }: TfjsBase): number =>
-  weightSpecs.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
+  weightSpecs.reduce((sum, { shape }) => sum + widthOf(shape), 0)
 
 /** Input shape and cuts of a base; nothing stays allocated. */
 export const inspectTfjsBase = async (tf: Tfjs, base: TfjsBase): Promise<BaseInspection> => {

@@ -1,9 +1,9 @@
 // Owns what an engine thread and the process of its webgpu engine say to each other: one task, one answer.
-import { type ErrorCode, HeadstartError, messageOf } from '../../errors.js'
 import type { EngineInfo } from '../../features/shard.js'
 import type { TfjsBase } from '../base/loaded-base.js'
 import type { EngineSettings } from '../engine-settings.js'
 import type { EngineInput, EngineRequest } from './engine.js'
+import type { Failure } from './failure.js'
 
 /** Memory is not shared between processes: the weights travel as a copy. */
 export type SentBase = Omit<TfjsBase, 'weights'> & { readonly weights: Uint8Array }
@@ -27,24 +27,6 @@ export interface WebgpuResultOf {
   }
 }
 
-/** Errors lose their class on the way between processes, so they travel as data. */
-export interface WebgpuFailure {
-  readonly ok: false
-  readonly code: ErrorCode
-  readonly message: string
-  readonly details: readonly string[]
-}
-
 export type WebgpuAnswer =
   | { readonly ok: true; readonly result: WebgpuResultOf[keyof WebgpuResultOf] }
-  | WebgpuFailure
-
-export const toFailure = (error: unknown): WebgpuFailure => {
-  const known = error instanceof HeadstartError
-  return {
-    ok: false,
-    code: known ? error.code : 'ENGINE_FAILED',
-    message: messageOf(error),
-    details: known ? error.details : [],
-  }
-}
+  | Failure

@@ -1,22 +1,14 @@
 // Owns the process of a webgpu engine: it serves the engine thread that forked it, and ends with it.
 import { HeadstartError } from '../../errors.js'
 import type { TfjsBase } from '../base/loaded-base.js'
+import { sharedCopy } from '../base/shared-copy.js'
 import type { Engine } from './engine.js'
+import { toFailure } from './failure.js'
 import { createTfjsEngine } from './tfjs-engine.js'
 import { openWebgpu } from './webgpu.js'
-import {
-  type SentBase,
-  toFailure,
-  type WebgpuAnswer,
-  type WebgpuResultOf,
-  type WebgpuTask,
-} from './webgpu-messages.js'
+import type { SentBase, WebgpuAnswer, WebgpuResultOf, WebgpuTask } from './webgpu-messages.js'
 
-const received = (base: SentBase): TfjsBase => {
-  const weights = new Uint8Array(new SharedArrayBuffer(base.weights.length))
-  weights.set(base.weights)
-  return { ...base, weights }
-}
+const received = (base: SentBase): TfjsBase => ({ ...base, weights: sharedCopy(base.weights) })
 
 const createHandler = () => {
   let engine: Engine | undefined
