@@ -100,7 +100,7 @@ export interface ExtractionOptions extends DatasetOptions {
 export const addExtractionOptions = (command: Command): Command =>
   addDatasetOptions(
     command
-      .requiredOption('--base <base>', 'registered name, folder, model.json or URL')
+      .requiredOption('--base <base>', 'registered name, folder, model.json, .onnx file or URL')
       .requiredOption('--cut <layer>', 'where features are read; see `headstart base layers`')
       .requiredOption(
         '--dataset <dataset>',

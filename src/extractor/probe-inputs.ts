@@ -3,13 +3,11 @@ import { readFile } from 'node:fs/promises'
 import { packageRoot } from '../features/worker-url.js'
 import { sha256 } from '../identity/hash.js'
 import { decodeImage } from './decode.js'
-import type { EngineInput } from './engines/engine.js'
+import { type EngineInput, TRIAL_SIDE } from './engines/engine.js'
 import type { ExtractorSpec, ImageInput } from './spec.js'
 
 const PHOTOGRAPHS = ['astronaut', 'chelsea', 'coffee', 'rocket']
 const NOISE_SAMPLES = 4
-/** For a base that takes any size. */
-const DEFAULT_SIZE = 224
 /** For other axes that may have any length. */
 const DEFAULT_LENGTH = 16
 
@@ -46,7 +44,7 @@ const imageInputOf = (size: readonly [number, number]): ImageInput => ({
 export const probeInputSpec = (inputShape: readonly (number | null)[]): ExtractorSpec['input'] => {
   const [height, width, channels] = inputShape
   return inputShape.length === 3 && channels === 3
-    ? imageInputOf([height ?? DEFAULT_SIZE, width ?? DEFAULT_SIZE])
+    ? imageInputOf([height ?? TRIAL_SIDE, width ?? TRIAL_SIDE])
     : {
         kind: 'tensor',
         dtype: 'float32',

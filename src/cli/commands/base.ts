@@ -34,6 +34,7 @@ export const addBaseCommand = (program: Command): void => {
       `
 Examples:
   headstart base add ./mobilenet_v2 --name mobilenet
+  headstart base add ./vit.onnx --name vit
   headstart base add https://example.com/resnet50/model.json --name resnet50`,
     )
     .action((from: string, options: CommonOptions & { name?: string; replace?: boolean }) =>

@@ -41,3 +41,6 @@ export interface BaseInspection {
   readonly cuts: readonly CutPoint[]
   readonly parameters: number
 }
+
+/** Pixels a side of the images with which a base that takes any size is tried. */
+export const TRIAL_SIDE = 224

@@ -9,15 +9,13 @@ import { keepOutputs } from '../onnx/cut.js'
 import { type GraphInput, graphInputOf, onlyInput } from '../onnx/graph-input.js'
 import { type OnnxModel, parseOnnxModel, serialiseOnnxModel } from '../onnx/model.js'
 import { outputsFedBy, type Reached } from '../onnx/reach.js'
-import type { BaseInspection } from './engine.js'
+import { type BaseInspection, TRIAL_SIDE } from './engine.js'
 import { loadError } from './onnxruntime-errors.js'
 import { loadOnnxruntime, type Onnxruntime } from './onnxruntime-library.js'
 import { sessionOptions } from './onnxruntime-session.js'
 
 /** Two, so that an axis of one that is no batch axis is not taken for one. */
 const SAMPLES = 2
-/** For axes of any size; what they become inside is not recorded. */
-const SIDE = 224
 /** Values of the input of one inspection, and of any tensor in it: 2 GiB of float32. */
 const MAX_VALUES = 2 ** 29
 /** Tensors whose shapes only a run can tell, fetched at a time so that memory stays bounded. */
@@ -107,7 +105,7 @@ interface Sized {
 
 const sizedModel = (whole: OnnxModel, input: GraphInput): Sized => {
   const batch = input.batch ?? SAMPLES
-  const sizes = input.shape.map((size) => size ?? SIDE)
+  const sizes = input.shape.map((size) => size ?? TRIAL_SIDE)
   assertBounded(input.name, [batch, ...sizes])
   const model = takeRows(onlyInput(whole, input), { ...input, batch }, sizes)
   return { model, inputShape: [batch, ...sizes] }

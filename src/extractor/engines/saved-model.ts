@@ -5,7 +5,7 @@ import { HeadstartError, messageOf } from '../../errors.js'
 import type { CutPoint } from '../base/load.js'
 import type { SavedModelBase } from '../base/loaded-base.js'
 import type { EngineSettings } from '../engine-settings.js'
-import type { BaseInspection, Engine, EngineRequest } from './engine.js'
+import { type BaseInspection, type Engine, type EngineRequest, TRIAL_SIDE } from './engine.js'
 import { withSavedModelFolder } from './saved-model-folder.js'
 import { readSignature, type SavedModelSignature, SIGNATURE, TAG } from './saved-model-signature.js'
 import { openTensorflow, type Tensorflow } from './tensorflow.js'
@@ -13,8 +13,6 @@ import { assertFullPrecision, createBatchEngine } from './tfjs-batches.js'
 
 /** Samples of zeros in the pass that learns the shapes; two tell the batch axis from one of size 1. */
 const PROBE_ROWS = 2
-/** Side of the probe's images where the model takes any size. */
-const PROBE_SIDE = 224
 
 /** tfjs-node's own; inputs and outputs by the names of the signature. */
 interface Session {
@@ -83,7 +81,7 @@ export const openSavedModel = async (
 
 const listOutputs = ({ core }: Tensorflow['tf'], loaded: Loaded): CutPoint[] => {
   const { inputShape, outputs } = loaded
-  const zeros = core.zeros([PROBE_ROWS, ...inputShape.map((size) => size ?? PROBE_SIDE)])
+  const zeros = core.zeros([PROBE_ROWS, ...inputShape.map((size) => size ?? TRIAL_SIDE)])
   let found: NamedTensorMap
   try {
     found = loaded.run(zeros)

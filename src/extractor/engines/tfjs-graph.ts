@@ -3,7 +3,7 @@ import type { GraphModel } from '@tensorflow/tfjs-converter'
 import type { Tensor } from '@tensorflow/tfjs-core'
 import { HeadstartError } from '../../errors.js'
 import type { CutPoint } from '../base/load.js'
-import type { BaseInspection } from './engine.js'
+import { type BaseInspection, TRIAL_SIDE } from './engine.js'
 import type { Tfjs } from './tfjs.js'
 
 interface GraphNode {
@@ -44,7 +44,7 @@ export const listGraphCuts = async (
   const inputShape = (input.shape ?? []).slice(1).map((size) => (size > 0 ? size : null))
   const outputs = new Set(model.outputs.map(({ name }) => name.split(':')[0]))
   const names = nodesOf(model).filter(({ name, op }) => outputs.has(name) || !SKIPPED_OPS.has(op))
-  const zeros = tf.core.zeros([1, ...inputShape.map((size) => size ?? 224)])
+  const zeros = tf.core.zeros([1, ...inputShape.map((size) => size ?? TRIAL_SIDE)])
   let tensors: Tensor[]
   try {
     const result = model.execute(
@@ -60,7 +60,7 @@ export const listGraphCuts = async (
   tensors.forEach((tensor, i) => {
     const node = names[i]
     const shape: (number | null)[] = tensor.shape.slice(1)
-    // What was seen at 224 pixels says nothing of the spatial axes at another size.
+    // What was seen at one size says nothing of the spatial axes at another.
     if (anySize && shape.length > 1) shape.fill(null, 0, -1)
     if (node && tensor.dtype === 'float32' && tensor.rank >= 2 && tensor.shape[0] === 1)
       cuts.push({ path: node.name, className: node.op, shape })
