@@ -14,7 +14,13 @@ import { type ActiveJob, type Handler, LookAgain } from './consume.js'
 import { GivenUp } from './failure.js'
 import { EXTRACTION_QUEUE, extractionPayloadSchema, shardJobId, shardQueueName } from './jobs.js'
 import { createPlanCache, type LoadPlan } from './plan-cache.js'
-import { type Context, type Extraction, type Pass, pursueShard } from './pursue-shard.js'
+import {
+  type Context,
+  type Extraction,
+  enqueueShard,
+  type Pass,
+  pursueShard,
+} from './pursue-shard.js'
 import { type ExtractionJobResult, extractionProgressSchema, shardResultSchema } from './types.js'
 
 /** Shards of one extraction that are enqueued at a time: a pass looks at each of them. */
@@ -152,6 +158,7 @@ const pursueMissing = async (
   const pass: Pass = {
     shards: { done: there.length, failed: 0, inFlight: 0 },
     done: there.reduce((sum, { keys }) => sum + keys.length, 0),
+    missing: [],
     failure: null,
   }
   if (missing.length === 0) return pass
@@ -159,8 +166,11 @@ const pursueMissing = async (
   for (const shard of missing) {
     assertNotAborted(job.signal)
     if (pass.shards.inFlight >= WINDOW) break
-    await pursueShard(context, extraction, shard, pass, { stored, rivalPlans })
+    await pursueShard(context, extraction, shard, pass, rivalPlans)
   }
+  if (pass.missing.length === 0) return pass
+  const storedNow = await listShards(context.workspace.store, job.payload.extractorId)
+  for (const one of pass.missing) await enqueueShard(context, extraction, one, storedNow)
   return pass
 }
 

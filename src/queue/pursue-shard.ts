@@ -1,4 +1,6 @@
 // Owns the look at one shard that the store lacks: who works on it, and enqueueing it where nobody does.
+// First all shards are looked at, then the store is listed, then jobs are added: what a rival finished
+// before it was looked at is in that listing, and nobody else adds jobs meanwhile.
 import type { Dataset } from '../dataset/types.js'
 import type { HeadstartError } from '../errors.js'
 import type { Workspace } from '../experiment/workspace.js'
@@ -30,10 +32,18 @@ export interface Extraction {
   readonly before: ExtractionJobProgress | null
 }
 
+/** A shard to enqueue, and how: an ended job makes room for the new one. */
+export interface MissingShard {
+  readonly shard: PlannedShard
+  readonly add: typeof addJob
+}
+
 /** What a pass has seen so far. */
 export interface Pass {
   readonly shards: { done: number; failed: number; inFlight: number }
   done: number
+  /** What nobody works on. */
+  readonly missing: MissingShard[]
   /** Of the first shard that was given up. */
   failure: HeadstartError | null
 }
@@ -66,36 +76,46 @@ const isTaken = async (
   return false
 }
 
-/** Looks at one shard that the listing did not show; enqueues it where nobody works on it. */
+/** Enqueues a shard whose rows may be copied from what the store holds by now. */
+export const enqueueShard = async (
+  { backend }: Context,
+  { job, spec }: Extraction,
+  { shard, add }: MissingShard,
+  stored: readonly StoredShard[],
+): Promise<void> => {
+  const { extractorId, datasetId, content } = job.payload
+  const payload: ShardPayload = {
+    version: PAYLOAD_VERSION,
+    extraction: job.id,
+    extractorId,
+    datasetId,
+    content,
+    storeKey: shard.storeKey,
+    rows: shard.keys.length,
+    overlapping: [...overlappingOf(shard, stored)],
+  }
+  await add(
+    backend.queue(shardQueueName(spec.engine)),
+    'shard',
+    shardJobId(shard.storeKey),
+    payload,
+  )
+}
+
+/** Looks at one shard that the listing did not show. */
 export const pursueShard = async (
   context: Context,
   extraction: Extraction,
   shard: PlannedShard,
   pass: Pass,
-  found: {
-    readonly stored: readonly StoredShard[]
-    readonly rivalPlans: readonly (readonly PlannedShard[])[]
-  },
+  rivalPlans: readonly (readonly PlannedShard[])[],
 ): Promise<void> => {
   const { job, spec } = extraction
   const queue = context.backend.queue(shardQueueName(spec.engine))
-  const id = shardJobId(shard.storeKey)
-  const { existing, job: shardJob } = await lookAt(queue, id)
+  const { existing, job: shardJob } = await lookAt(queue, shardJobId(shard.storeKey))
   const enqueue = async (add: typeof addJob): Promise<void> => {
     pass.shards.inFlight += 1
-    if (await isTaken(context, extraction, shard, found.rivalPlans)) return
-    const { extractorId, datasetId, content } = job.payload
-    const payload: ShardPayload = {
-      version: PAYLOAD_VERSION,
-      extraction: job.id,
-      extractorId,
-      datasetId,
-      content,
-      storeKey: shard.storeKey,
-      rows: shard.keys.length,
-      overlapping: [...overlappingOf(shard, found.stored)],
-    }
-    await add(queue, 'shard', id, payload)
+    if (!(await isTaken(context, extraction, shard, rivalPlans))) pass.missing.push({ shard, add })
   }
   if (existing === 'none') return enqueue(addJob)
   if (existing === 'unfinished' || existing === 'cancelling') {
