@@ -2,6 +2,7 @@
 import type { Dataset, Sample } from '../dataset/types.js'
 import { HeadstartError } from '../errors.js'
 import type { FeatureBlock } from '../features/feature-set.js'
+import { residentSource } from '../features/feature-source.js'
 import type { TrainingData } from '../head/types.js'
 import type { Sha256 } from '../identity/hash.js'
 
@@ -61,7 +62,10 @@ export const joinTrainingData = (
   const samples = keys.flatMap((key) => sampleOf.get(key) ?? [])
   assertClassesLeft(dataset, samples)
   return {
-    views: blocks.map((block) => selectRows(block, keys)),
+    features: residentSource(
+      blocks.map((block) => selectRows(block, keys)),
+      blocks[0]?.width ?? 0,
+    ),
     rows: keys.length,
     width: blocks[0]?.width ?? 0,
     featureShape,

@@ -2,7 +2,9 @@
 // whatever the features are. Keeps nothing: what it builds it frees.
 import type { Split, Target } from '../dataset/types.js'
 import { isHeadstartError } from '../errors.js'
+import { residentSource } from '../features/feature-source.js'
 import { ensureHeadBackend } from './backend.js'
+import { plainBatches } from './batches.js'
 import { type BuiltHead, buildHead, unitsOf } from './build.js'
 import type { HeadSpec } from './spec.js'
 import { createStepTargets } from './targets.js'
@@ -27,7 +29,7 @@ const zeroData = (featureShape: readonly number[], target: Target): TrainingData
   const width = featureShape.reduce((product, size) => product * size, 1)
   const label = target.kind === 'regression' ? target.outputs.map(() => 0) : [0]
   return {
-    views: [new Float32Array(TRIAL_ROWS * width)],
+    features: residentSource([new Float32Array(TRIAL_ROWS * width)], width),
     rows: TRIAL_ROWS,
     width,
     featureShape,
@@ -45,7 +47,7 @@ const tryStep = async (head: BuiltHead, request: FitRequest): Promise<void> => {
   const targets = createStepTargets(spec, data, rows, false)
   const trainer = createTrainer({ head, spec, seed: 0, data, targets })
   try {
-    await trainer.runEpoch({ rows, views: new Uint32Array(0) }, 1, undefined)
+    await trainer.runEpoch(plainBatches(data.features, rows, TRIAL_ROWS), 1, undefined)
   } catch (error) {
     // Zeros are not the features: a loss that is not finite says nothing about them.
     if (!isHeadstartError(error, 'HEAD_DIVERGED')) throw error

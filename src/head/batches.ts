@@ -1,4 +1,6 @@
-// Owns which rows make which step: order, views and the copy into one reused buffer. Pure.
+// Owns which rows make which step: order, views and the copy into one reused buffer. The same for
+// features in memory and streamed ones.
+import type { Chunk, FeatureSource } from '../features/feature-source.js'
 import { createRandom, permutation } from './random.js'
 import type { TrainingData } from './types.js'
 
@@ -12,47 +14,124 @@ export const rowsOfSplit = (
   return Uint32Array.from(rows)
 }
 
-/** What one epoch trains on, in order: a row and the view of that row. */
-export interface EpochPlan {
+/** What is drawn for one chunk, in order: a row of the source and the view of that row. */
+export interface ChunkPlan {
   readonly rows: Uint32Array
   /** Empty when there is only view 0. */
   readonly views: Uint32Array
 }
 
-/**
- * The train rows in the order of an epoch, each with a view drawn anew. A function of
- * (rows, views, seed, epoch) alone: a resumed training needs no stored state.
- */
-export const planEpoch = (
-  trainRows: Uint32Array,
-  viewCount: number,
-  seed: number,
-  epoch: number,
-): EpochPlan => {
-  const order = permutation(trainRows.length, createRandom(seed, 'order', epoch))
-  const rows = order.map((index) => trainRows[index] as number)
-  if (viewCount < 2) return { rows, views: new Uint32Array(0) }
-  const random = createRandom(seed, 'views', epoch)
-  return { rows, views: rows.map(() => random.below(viewCount)) }
+/** Index of the first of ascending rows that is at least `row`. */
+const firstAtLeast = (rows: Uint32Array, row: number): number => {
+  let [low, high] = [0, rows.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((rows[middle] as number) < row) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
-/**
- * Copies rows [begin, end) of a plan into `buffer`, [end - begin, width] row-major.
- *
- * @returns the filled part of the buffer; valid until the next call.
- */
-export const gatherRows = (
-  data: Pick<TrainingData, 'views' | 'width'>,
-  plan: EpochPlan,
-  begin: number,
-  end: number,
-  buffer: Float32Array,
-): Float32Array => {
-  const { width } = data
-  for (let index = begin; index < end; index += 1) {
-    const block = data.views[plan.views[index] ?? 0] as Float32Array
-    const from = (plan.rows[index] as number) * width
-    buffer.set(block.subarray(from, from + width), (index - begin) * width)
-  }
-  return buffer.subarray(0, (end - begin) * width)
+/** Those of ascending rows that lie in a chunk. */
+const rowsOfChunk = (rows: Uint32Array, { begin, end }: Chunk): Uint32Array =>
+  rows.subarray(firstAtLeast(rows, begin), firstAtLeast(rows, end))
+
+export interface EpochRequest {
+  /** Rows to train on, ascending. */
+  readonly rows: Uint32Array
+  /** Views that are drawn from, view 0 among them. */
+  readonly views: number
+  readonly seed: number
+  /** Counts from 1. */
+  readonly epoch: number
 }
+
+/** The order of chunks in an epoch: a function of (chunks, seed, epoch) alone. */
+export const chunkOrder = (
+  { chunks }: Pick<FeatureSource, 'chunks'>,
+  { seed, epoch }: Pick<EpochRequest, 'seed' | 'epoch'>,
+): Uint32Array => permutation(chunks.length, createRandom(seed, 'chunks', epoch))
+
+/**
+ * The train rows of a chunk in the order of an epoch, each with a view drawn anew. A function of its
+ * arguments alone: a resumed training needs no stored state. Chunks hold a uniform sample of all rows
+ * (they are cut by content hash), so an order within chunks in a drawn order is a shuffle.
+ */
+export const planChunk = (chunk: Chunk, { rows, views, seed, epoch }: EpochRequest): ChunkPlan => {
+  const inside = rowsOfChunk(rows, chunk)
+  const order = permutation(inside.length, createRandom(seed, 'order', epoch, chunk.begin))
+  const drawn = order.map((index) => inside[index] as number)
+  if (views < 2) return { rows: drawn, views: new Uint32Array(0) }
+  const random = createRandom(seed, 'views', epoch, chunk.begin)
+  return { rows: drawn, views: drawn.map(() => random.below(views)) }
+}
+
+/** Valid until the next batch is asked for. */
+export interface Batch {
+  readonly count: number
+  /** [count], rows of the source. */
+  readonly rows: Uint32Array
+  /** [count, width] row-major. */
+  readonly features: Float32Array
+}
+
+/** Copies rows chunk by chunk into batches of `size`; the last one may be smaller. */
+async function* gather(
+  source: FeatureSource,
+  request: {
+    readonly order: Iterable<number>
+    readonly views: number
+    readonly size: number
+    readonly plan: (chunk: Chunk) => ChunkPlan
+  },
+): AsyncGenerator<Batch> {
+  const { order, views, size, plan } = request
+  const { width } = source
+  const features = new Float32Array(size * width)
+  const rows = new Uint32Array(size)
+  let count = 0
+  for await (const loaded of source.read(order, views)) {
+    const drawn = plan(loaded.chunk)
+    for (let index = 0; index < drawn.rows.length; index += 1) {
+      const row = drawn.rows[index] as number
+      const block = loaded.views[drawn.views[index] ?? 0] as Float32Array
+      const from = (row - loaded.chunk.begin) * width
+      features.set(block.subarray(from, from + width), count * width)
+      rows[count] = row
+      count += 1
+      if (count < size) continue
+      yield { count, rows, features }
+      count = 0
+    }
+  }
+  if (count > 0)
+    yield { count, rows: rows.subarray(0, count), features: features.subarray(0, count * width) }
+}
+
+/** One epoch in batches of `size` rows. @throws the errors of FeatureSource.read. */
+export const epochBatches = (
+  source: FeatureSource,
+  request: EpochRequest,
+  size: number,
+): AsyncGenerator<Batch> =>
+  gather(source, {
+    order: chunkOrder(source, request),
+    views: request.views,
+    size: Math.max(1, Math.min(size, request.rows.length)),
+    plan: (chunk) => planChunk(chunk, request),
+  })
+
+/** Rows of view 0 in ascending order, in batches of `size`. @throws the errors of FeatureSource.read. */
+export const plainBatches = (
+  source: FeatureSource,
+  rows: Uint32Array,
+  size: number,
+): AsyncGenerator<Batch> =>
+  gather(source, {
+    order: source.chunks.flatMap((chunk, index) =>
+      rowsOfChunk(rows, chunk).length > 0 ? [index] : [],
+    ),
+    views: 1,
+    size: Math.max(1, Math.min(size, rows.length)),
+    plan: (chunk) => ({ rows: rowsOfChunk(rows, chunk), views: new Uint32Array(0) }),
+  })

@@ -41,16 +41,16 @@ const SAMPLED_ROWS = 256
  * (all rows would cost seconds for gigabytes; callers name the checkpoint by run key anyway).
  */
 export const trainingFingerprint = (data: TrainingData, spec: HeadSpec, seed: number): string => {
-  const { rows, width, featureShape, target, views } = data
+  const { rows, width, featureShape, target, features } = data
   const stride = Math.max(1, Math.floor(rows / SAMPLED_ROWS))
   const parts: Uint8Array[] = []
-  for (const view of views) {
+  for (const view of features.resident ?? []) {
     for (let row = 0; row < rows; row += stride) {
       const values = view.subarray(row * width, (row + 1) * width)
       parts.push(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
     }
   }
-  const facts = { spec, seed, rows, width, featureShape, target, views: views.length }
+  const facts = { spec, seed, rows, width, featureShape, target, views: features.viewCount }
   return sha256(
     sha256OfJson(facts as unknown as JsonValue),
     JSON.stringify(data.labels),

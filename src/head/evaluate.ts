@@ -1,7 +1,7 @@
 // Owns measuring a published head on a split: what is measured is what is served.
 import type { Split } from '../dataset/types.js'
 import { assertNotAborted } from '../errors.js'
-import { gatherRows, rowsOfSplit } from './batches.js'
+import { plainBatches, rowsOfSplit } from './batches.js'
 import { metricsOf } from './metrics.js'
 import type { HeadPredictor } from './predict-head.js'
 import type { SplitMetrics, TrainingData } from './types.js'
@@ -23,14 +23,12 @@ export const predictRows = async (request: {
 }): Promise<Float32Array> => {
   const { data, rows, outputs, predict, signal } = request
   const result = new Float32Array(rows.length * outputs)
-  const buffer = new Float32Array(Math.min(ROWS_A_BATCH, rows.length) * data.width)
-  const plan = { rows, views: new Uint32Array(0) }
   const pause = yieldToLoop()
-  for (let begin = 0; begin < rows.length; begin += ROWS_A_BATCH) {
+  let done = 0
+  for await (const { features, count } of plainBatches(data.features, rows, ROWS_A_BATCH)) {
     assertNotAborted(signal)
-    const end = Math.min(rows.length, begin + ROWS_A_BATCH)
-    const features = gatherRows(data, plan, begin, end, buffer)
-    result.set(predict(features, end - begin), begin * outputs)
+    result.set(predict(features, count), done * outputs)
+    done += count
     await pause()
   }
   return result

@@ -4,7 +4,7 @@ import { SPLITS, type Split } from '../dataset/types.js'
 import { assertNotAborted, HeadstartError, isHeadstartError, messageOf } from '../errors.js'
 import { headArtifactsOf, readWeights } from './artifacts.js'
 import { ensureHeadBackend } from './backend.js'
-import { planEpoch, rowsOfSplit } from './batches.js'
+import { epochBatches, rowsOfSplit } from './batches.js'
 import { type BuiltHead, buildHead } from './build.js'
 import { type Checkpoint, trainingFingerprint } from './checkpoint.js'
 import { evaluateHead, predictRows } from './evaluate.js'
@@ -132,7 +132,9 @@ const trainBuilt = async (request: TrainRequest, head: BuiltHead): Promise<Train
     await progress.resume()
     while (progress.epoch < spec.epochs && !progress.stopped) {
       const epoch = progress.epoch + 1
-      await trainer.runEpoch(planEpoch(trainRows, data.views.length, seed, epoch), epoch, signal)
+      const { features } = data
+      const plan = { rows: trainRows, views: features.viewCount, seed, epoch }
+      await trainer.runEpoch(epochBatches(features, plan, spec.batchSize), epoch, signal)
       const metrics = await measureEpoch(request, head, targets, epoch)
       await progress.finishEpoch(metrics)
       await onEpoch?.(metrics)

@@ -2,7 +2,7 @@
 // Everything that it makes is freed by `dispose`; copies that it hands out belong to the caller.
 import * as tf from '@tensorflow/tfjs-core'
 import { assertNotAborted, HeadstartError, isHeadstartError, messageOf } from '../errors.js'
-import { type EpochPlan, gatherRows } from './batches.js'
+import type { Batch } from './batches.js'
 import type { BuiltHead } from './build.js'
 import { createDropoutSeeds } from './dropout.js'
 import { meanSquaredError, sigmoidCrossEntropy, softmaxCrossEntropy } from './losses.js'
@@ -28,7 +28,11 @@ export interface TrainerCopy {
 
 export interface Trainer {
   /** Runs all steps of an epoch. @throws HEAD_DIVERGED, HEAD_INVALID, INTERRUPTED */
-  runEpoch(plan: EpochPlan, epoch: number, signal: AbortSignal | undefined): Promise<void>
+  runEpoch(
+    batches: AsyncIterable<Batch>,
+    epoch: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void>
   copyWeights(): tf.Tensor[]
   setWeights(weights: readonly tf.Tensor[]): void
   copy(): TrainerCopy
@@ -89,7 +93,6 @@ export const createTrainer = (request: {
   unfuseLinearDense(head.logits)
   const batch = Math.min(spec.batchSize, data.rows)
   const buffers = {
-    features: new Float32Array(batch * data.width),
     targets: new Float32Array(batch * units),
     weights: new Float32Array(batch),
   }
@@ -107,11 +110,9 @@ export const createTrainer = (request: {
     return (logits) => softmaxCrossEntropy(logits, wanted, weights)
   }
 
-  /** One step on rows [begin, end) of the plan. Returns its loss, regularisers of layers included. */
-  const step = (plan: EpochPlan, begin: number, end: number): number => {
-    const count = end - begin
-    const features = gatherRows(data, plan, begin, end, buffers.features)
-    targets.fill(plan.rows, begin, end, buffers)
+  /** One step. Returns its loss, regularisers of layers included. */
+  const step = ({ count, rows, features }: Batch): number => {
+    targets.fill(rows, 0, count, buffers)
     dropout.set(state.step)
     const result = tidyStep(() => {
       const x = tf.tensor(features, [count, ...head.inputShape], 'float32')
@@ -136,9 +137,9 @@ export const createTrainer = (request: {
   }
 
   /** A layer that the backend cannot train shows in the first step. */
-  const firstStep = (plan: EpochPlan, begin: number, end: number): number => {
+  const firstStep = (first: Batch): number => {
     try {
-      return step(plan, begin, end)
+      return step(first)
     } catch (error) {
       disposeFailedTape()
       if (isHeadstartError(error)) throw error
@@ -152,13 +153,12 @@ export const createTrainer = (request: {
   }
 
   return {
-    runEpoch: async (plan, epoch, signal) => {
+    runEpoch: async (batches, epoch, signal) => {
       const pause = yieldToLoop()
       try {
-        for (let begin = 0; begin < plan.rows.length; begin += batch) {
+        for await (const one of batches) {
           assertNotAborted(signal)
-          const end = Math.min(plan.rows.length, begin + batch)
-          const loss = (state.step === 0 ? firstStep : step)(plan, begin, end)
+          const loss = (state.step === 0 ? firstStep : step)(one)
           if (!Number.isFinite(loss)) {
             throw new HeadstartError('HEAD_DIVERGED', `the loss is ${loss} in epoch ${epoch}`)
           }

@@ -1,10 +1,10 @@
 // Owns the contract of stage 2: what goes into a training and what comes out.
 import type { Split, Target } from '../dataset/types.js'
+import type { FeatureSource } from '../features/feature-source.js'
 
 /** Features joined with labels, row by row. Borrowed: training never writes to it. */
 export interface TrainingData {
-  /** One block a view, [rows, width] row-major, all in the same row order; view 0 is the plain sample. */
-  readonly views: readonly Float32Array[]
+  readonly features: FeatureSource
   readonly rows: number
   /** Product of featureShape. */
   readonly width: number

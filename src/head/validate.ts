@@ -22,14 +22,16 @@ const labelFault = (data: TrainingData, label: readonly number[]): string | null
 }
 
 const dataFaults = (data: TrainingData): string[] => {
-  const { rows, width, featureShape, views, labels, splits } = data
+  const { rows, width, featureShape, features, labels, splits } = data
   const faults: string[] = []
   const product = featureShape.reduce((total, size) => total * size, 1)
   if (!Number.isInteger(width) || width < 1) faults.push(`the features have width ${width}`)
   if (product !== width)
     faults.push(`feature shape [${featureShape}] does not have ${width} values`)
-  if (views.length === 0) faults.push('there are no features')
-  for (const [index, view] of views.entries()) {
+  if (features.viewCount === 0) faults.push('there are no features')
+  if (features.rows !== rows || features.width !== width)
+    faults.push(`the features are ${features.rows} x ${features.width}, not ${rows} x ${width}`)
+  for (const [index, view] of (features.resident ?? []).entries()) {
     if (view.length !== rows * width) {
       faults.push(`view ${index} has ${view.length} values, not ${rows} x ${width}`)
     }

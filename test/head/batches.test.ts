@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { gatherRows, planEpoch, rowsOfSplit } from '../../src/head/batches.js'
+import { residentSource } from '../../src/features/feature-source.js'
+import { type Batch, epochBatches, plainBatches, rowsOfSplit } from '../../src/head/batches.js'
 import { createRandom, permutation } from '../../src/head/random.js'
 
 describe('random streams', () => {
@@ -52,40 +53,64 @@ describe('random streams', () => {
   })
 })
 
+/** Chunks that end at ascending rows, the last one at `rows`. */
+const chunked = (rows: number, cuts: readonly number[]): number[] =>
+  [...new Set([...cuts.filter((cut) => cut > 0 && cut < rows), rows])].sort((a, b) => a - b)
+
+const collect = async (batches: AsyncIterable<Batch>) => {
+  const found: { rows: number[]; features: number[] }[] = []
+  for await (const { count, rows, features } of batches)
+    found.push({ rows: [...rows.slice(0, count)], features: [...features.slice(0, count)] })
+  return found
+}
+
 describe('an epoch', () => {
-  it('trains every train row once, in an order and with views of (seed, epoch) alone', () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.constantFrom('train', 'validation', 'test'), { maxLength: 80 }),
+  it('trains every train row once, whatever the chunks and the size of a batch', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom('train', 'validation', 'test'), { minLength: 1, maxLength: 80 }),
+        fc.array(fc.integer({ min: 1, max: 80 }), { maxLength: 5 }),
         fc.integer({ min: 1, max: 4 }),
         fc.integer(),
         fc.integer({ min: 1, max: 50 }),
-        (splits, views, seed, epoch) => {
+        async (splits, cuts, views, seed, size) => {
           const rows = rowsOfSplit(splits, 'train')
-          const plan = planEpoch(rows, views, seed, epoch)
-          expect([...plan.rows].sort((a, b) => a - b)).toEqual([...rows])
-          expect(plan).toEqual(planEpoch(rows, views, seed, epoch))
-          expect(plan.views.length).toBe(views > 1 ? rows.length : 0)
-          expect(plan.views.every((view) => view < views)).toBe(true)
+          const blocks = Array.from({ length: views }, (_, view) =>
+            Float32Array.from(splits, (_split, row) => 1000 * view + row),
+          )
+          const source = residentSource(blocks, 1, chunked(splits.length, cuts))
+          const epoch = (number: number) =>
+            collect(epochBatches(source, { rows, views, seed, epoch: number }, size))
+          const batches = await epoch(1)
+          expect(batches.flatMap((batch) => batch.rows).sort((a, b) => a - b)).toEqual([...rows])
+          for (const batch of batches)
+            expect(batch.features.map((value) => value % 1000)).toEqual(batch.rows)
+          expect(batches.slice(0, -1).every((batch) => batch.rows.length === size)).toBe(true)
+          expect(await epoch(1)).toEqual(batches)
         },
       ),
     )
   })
 
-  it('changes order and views from epoch to epoch', () => {
+  it('changes order and views from epoch to epoch', async () => {
     const rows = Uint32Array.from({ length: 100 }, (_, index) => index)
-    const first = planEpoch(rows, 3, 1, 1)
-    const second = planEpoch(rows, 3, 1, 2)
-    expect(first.rows).not.toEqual(second.rows)
-    expect(first.views).not.toEqual(second.views)
-    expect(new Set(first.views)).toEqual(new Set([0, 1, 2]))
+    const views = [0, 1, 2].map((view) => Float32Array.from(rows, () => view))
+    const source = residentSource(views, 1, [30, 60, 100])
+    const [first, second] = await Promise.all(
+      [1, 2].map((epoch) => collect(epochBatches(source, { rows, views: 3, seed: 1, epoch }, 100))),
+    )
+    expect(first?.[0]?.rows).not.toEqual(second?.[0]?.rows)
+    expect(first?.[0]?.features).not.toEqual(second?.[0]?.features)
+    expect(new Set(first?.[0]?.features)).toEqual(new Set([0, 1, 2]))
   })
 
-  it('copies the planned row of the planned view', () => {
-    const views = [Float32Array.of(1, 2, 3, 4, 5, 6), Float32Array.of(10, 20, 30, 40, 50, 60)]
-    const plan = { rows: Uint32Array.of(2, 0, 1), views: Uint32Array.of(1, 0, 1) }
-    const buffer = new Float32Array(6)
-    expect([...gatherRows({ views, width: 2 }, plan, 0, 3, buffer)]).toEqual([50, 60, 1, 2, 30, 40])
-    expect([...gatherRows({ views, width: 2 }, plan, 2, 3, buffer)]).toEqual([30, 40])
+  it('reads rows of view 0 in ascending order', async () => {
+    const views = [Float32Array.of(1, 2, 3, 4, 5), Float32Array.of(10, 20, 30, 40, 50)]
+    const source = residentSource(views, 1, [2, 3, 5])
+    const batches = await collect(plainBatches(source, Uint32Array.of(0, 3, 4), 2))
+    expect(batches).toEqual([
+      { rows: [0, 3], features: [1, 4] },
+      { rows: [4], features: [5] },
+    ])
   })
 })

@@ -7,7 +7,7 @@ import { openHead } from '../../src/head/predict-head.js'
 import type { HeadSpec } from '../../src/head/spec.js'
 import { trainHead } from '../../src/head/train.js'
 import type { TrainingData } from '../../src/head/types.js'
-import { blobs, dataOf, normals, specOf } from './synthetic.js'
+import { blobs, dataOf, normals, plainOf, specOf, withViews } from './synthetic.js'
 
 beforeAll(ensureHeadBackend)
 
@@ -55,7 +55,7 @@ describe('a custom head', () => {
     expect(test?.kind === 'single' && test.accuracy).toBeGreaterThan(0.9)
     expect((await train(data, spec)).artifacts).toEqual(result.artifacts)
     const head = await openHead(result.artifacts)
-    const row = head.predict((data.views[0] as Float32Array).subarray(0, 16), 1)
+    const row = head.predict(plainOf(data).subarray(0, 16), 1)
     head.close()
     expect(row.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5)
     expect(tf.memory().numTensors).toBe(numTensors)
@@ -126,10 +126,7 @@ describe('batch normalization in a head', () => {
 
   it('learns its moving statistics from train batches only, and serves with them', async () => {
     const shifted = blobs({})
-    const data = {
-      ...shifted,
-      views: [Float32Array.from(shifted.views[0] as Float32Array, (v) => 5 * v + 40)],
-    }
+    const data = withViews(shifted, [Float32Array.from(plainOf(shifted), (v) => 5 * v + 40)])
     const { artifacts, metrics, history } = await train(
       data,
       specFrom(model(), { ...quick, epochs: 20 }),
@@ -147,14 +144,14 @@ describe('batch normalization in a head', () => {
     }
     const column = Array.from({ length: 200 }, (_, row) => row)
       .filter((row) => data.splits[row] === 'train')
-      .map((row) => data.views[0]?.[row * 16] as number)
+      .map((row) => plainOf(data)[row * 16] as number)
     const mean = column.reduce((a, b) => a + b, 0) / column.length
     const variance = column.reduce((sum, v) => sum + (v - mean) ** 2, 0) / column.length
     expect(Math.abs(at('moving_mean') - mean) / mean).toBeLessThan(0.05)
     expect(Math.abs(at('moving_variance') - variance) / variance).toBeLessThan(0.2)
     // Inference: a row alone gives what it gives among others.
     const head = await openHead(artifacts)
-    const features = data.views[0] as Float32Array
+    const features = plainOf(data)
     const all = head.predict(features, 200)
     expect(head.predict(features.subarray(0, 16), 1)).toEqual(all.slice(0, 3))
     head.close()

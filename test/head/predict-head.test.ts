@@ -4,10 +4,10 @@ import { evaluateHead } from '../../src/head/evaluate.js'
 import { openHead } from '../../src/head/predict-head.js'
 import { trainHead } from '../../src/head/train.js'
 import type { HeadArtifacts } from '../../src/head/types.js'
-import { blobs, specOf } from './synthetic.js'
+import { blobs, plainOf, specOf } from './synthetic.js'
 
 const data = blobs({ rows: 600, width: 37, classes: 5 })
-const features = data.views[0] as Float32Array
+const features = plainOf(data)
 const trained = await trainHead({
   data,
   spec: specOf({ kind: 'mlp', width: 19, epochs: 2, dropout: 0.2 }),

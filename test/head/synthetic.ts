@@ -1,5 +1,6 @@
 // Owns small made-up training data for the tests of stage 2.
 import type { Split, Target } from '../../src/dataset/types.js'
+import { residentSource } from '../../src/features/feature-source.js'
 import { createRandom } from '../../src/head/random.js'
 import { type HeadSpec, type HeadSpecInput, headSpecSchema } from '../../src/head/spec.js'
 import type { TrainingData } from '../../src/head/types.js'
@@ -21,13 +22,23 @@ export const dataOf = (
   rows: { readonly features: readonly number[]; readonly label: readonly number[] }[],
   options: { readonly splits?: readonly Split[]; readonly featureShape?: readonly number[] } = {},
 ): TrainingData => ({
-  views: [Float32Array.from(rows.flatMap(({ features }) => features))],
+  features: residentSource([Float32Array.from(rows.flatMap(({ features }) => features))], width),
   rows: rows.length,
   width,
   featureShape: options.featureShape ?? [width],
   target,
   labels: rows.map(({ label }) => label),
   splits: options.splits ?? rows.map((_, row) => splitOf(row)),
+})
+
+/** Features of view 0, [rows, width]. */
+export const plainOf = ({ features }: TrainingData): Float32Array =>
+  features.resident?.[0] ?? new Float32Array(0)
+
+/** The same data with other features in its views. */
+export const withViews = (data: TrainingData, views: readonly Float32Array[]): TrainingData => ({
+  ...data,
+  features: residentSource(views, data.width),
 })
 
 /** Gaussian blobs, one a class, `distance` apart. */

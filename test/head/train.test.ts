@@ -6,7 +6,7 @@ import { openHead } from '../../src/head/predict-head.js'
 import type { HeadSpecInput } from '../../src/head/spec.js'
 import { trainHead } from '../../src/head/train.js'
 import type { TrainingData } from '../../src/head/types.js'
-import { blobs, dataOf, normals, specOf } from './synthetic.js'
+import { blobs, dataOf, normals, plainOf, specOf, withViews } from './synthetic.js'
 
 const train = (data: TrainingData, input: HeadSpecInput, seed = 1) =>
   trainHead({ data, spec: specOf(input), seed })
@@ -72,8 +72,8 @@ describe('training a head', () => {
   it('draws views: their features reach the weights', async () => {
     const plain = blobs({})
     const noise = normals(4)
-    const augmented = { ...plain, views: [plain.views[0] as Float32Array] }
-    augmented.views.push(Float32Array.from(augmented.views[0] as Float32Array, (v) => v + noise()))
+    const view = Float32Array.from(plainOf(plain), (v) => v + noise())
+    const augmented = withViews(plain, [plainOf(plain), view])
     const one = await train(plain, { kind: 'linear', epochs: 2 })
     const two = await train(augmented, { kind: 'linear', epochs: 2 })
     expect(two.artifacts.weights).not.toEqual(one.artifacts.weights)
@@ -130,7 +130,7 @@ describe('training a head', () => {
       const input = { kind: 'linear', learningRate: 0.05, epochs: 30, labelSmoothing } as const
       const { artifacts } = await train(blobs({}), input)
       const head = await openHead(artifacts)
-      const best = head.predict(blobs({}).views[0] as Float32Array, 200)
+      const best = head.predict(plainOf(blobs({})), 200)
       head.close()
       return Math.max(...best)
     }
@@ -208,9 +208,7 @@ describe('softmax regression', () => {
       return [...new Float32Array(artifacts.weights.slice().buffer)]
     }
     const [before, after] = [await weightsAfter(1), await weightsAfter(2)]
-    const x = Array.from({ length: 40 }, (_, row) => [
-      ...(data.views[0] ?? []).slice(row * 4, row * 4 + 4),
-    ])
+    const x = Array.from({ length: 40 }, (_, row) => [...plainOf(data).slice(row * 4, row * 4 + 4)])
     const rows = [...x.keys()].filter((row) => data.splits[row] === 'train')
     const errors = rows.map((row) => {
       const logits = [0, 1, 2].map((c) =>
@@ -237,7 +235,7 @@ describe('softmax regression', () => {
 describe('what training refuses', () => {
   it('a loss that is not finite, naming the epoch', async () => {
     const data = blobs({})
-    const broken = { ...data, views: [Float32Array.from(data.views[0] ?? [], (v) => v * 1e30)] }
+    const broken = withViews(data, [Float32Array.from(plainOf(data), (v) => v * 1e30)])
     const spec = specOf({ kind: 'mlp', optimizer: 'sgd', learningRate: 100, epochs: 5 })
     await expect(trainHead({ data: broken, spec, seed: 1 })).rejects.toMatchObject({
       code: 'HEAD_DIVERGED',
@@ -249,11 +247,15 @@ describe('what training refuses', () => {
   const linear = { kind: 'linear' } as const
   it.each<[string, Partial<TrainingData>, HeadSpecInput]>([
     ['no train sample', { splits: ok.splits.map((): Split => 'test') }, linear],
-    ['width 0', { width: 0, views: [new Float32Array(0)], featureShape: [0] }, linear],
+    [
+      'width 0',
+      { ...withViews({ ...ok, width: 0 }, [new Float32Array(0)]), featureShape: [0] },
+      linear,
+    ],
     ['a class out of range', { labels: ok.labels.map(() => [3]) }, linear],
     ['two classes for one sample', { labels: ok.labels.map(() => [0, 1]) }, linear],
     ['fewer labels than rows', { labels: ok.labels.slice(1) }, linear],
-    ['a view of another length', { views: [new Float32Array(3)] }, linear],
+    ['a view of another length', withViews(ok, [new Float32Array(3)]), linear],
     ['one class', { target: { kind: 'single', classes: ['a'] } }, linear],
     ['unknown class weights', {}, { kind: 'linear', classWeights: { nobody: 2 } }],
     [
