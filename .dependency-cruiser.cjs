@@ -77,8 +77,13 @@ module.exports = {
       to: { path: '^src/config\\.ts$' },
     },
     ...direction,
-    // The doctor decodes a tiny image to see whether the image library works.
-    onlyFor('decode', 'decode.ts', '^src/(extractor/|catalog/doctor-machine\\.ts$)'),
+    // The doctor decodes a tiny image to see whether the image library works; a thumbnail is refused by
+    // the same rules, and no feature is made of it.
+    onlyFor(
+      'decode',
+      'decode.ts',
+      '^src/(extractor/|(catalog/doctor-machine|report/thumbnail)\\.ts$)',
+    ),
     onlyFor('normalise', 'normalise.ts', '^src/extractor/'),
     wall('aws', '@aws-sdk/', '^src/store/s3[^/]*\\.ts$'),
     wall('arrow', 'apache-arrow/', '^src/features/arrow[^/]*\\.ts$'),
@@ -93,7 +98,11 @@ module.exports = {
     wall('protobuf', '@bufbuild/', '^src/extractor/(onnx|compile)/'),
     wall('bullmq', '(bullmq|ioredis|@electric-sql)/', '^src/queue/'),
     wall('fastify', '(fastify|@fastify|prom-client|fastify-type-provider-zod)/', '^src/http/'),
-    wall('sharp', 'sharp/', '^src/(extractor/decode|catalog/doctor-machine|report/thumbnail)\\.ts$'),
+    wall(
+      'sharp',
+      'sharp/',
+      '^src/(extractor/decode|catalog/doctor-machine|report/thumbnail)\\.ts$',
+    ),
     wall('commander', '(commander|cli-progress|cli-table3)/', '^src/cli/'),
   ],
   options: {

@@ -9,6 +9,28 @@ const flag = z
   .enum(['0', '1', 'true', 'false'])
   .transform((value) => value === '1' || value === 'true')
 
+const BYTES_OF_UNIT: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KIB: 2 ** 10,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+  TIB: 2 ** 40,
+}
+
+/** A number of bytes with or without a unit: `4GB`, `512 MiB`, `1500000000`. */
+const byteCount = z.string().transform((text, context) => {
+  const [, amount, unit = ''] = /^(\d{1,15}(?:\.\d{1,9})?) ?([A-Za-z]{0,3})$/.exec(text) ?? []
+  const bytes = Math.floor(Number(amount) * (BYTES_OF_UNIT[unit.toUpperCase()] ?? Number.NaN))
+  if (Number.isSafeInteger(bytes) && bytes > 0) return bytes
+  context.addIssue({ code: 'custom', message: 'bytes with a unit from B to TB or TiB, like 4GB' })
+  return z.NEVER
+})
+
 const environmentSchema = z.object({
   HEADSTART_STORE: z.string().min(1).optional(),
   HEADSTART_S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
@@ -18,6 +40,7 @@ const environmentSchema = z.object({
   HEADSTART_S3_FORCE_PATH_STYLE: flag.optional(),
   HEADSTART_S3_CHECKSUMS: z.enum(['WHEN_REQUIRED', 'WHEN_SUPPORTED']).optional(),
   HEADSTART_CACHE_BYTES: z.coerce.number().int().positive().optional(),
+  HEADSTART_MEMORY: byteCount.optional(),
   HEADSTART_QUEUE: z.string().min(1).optional(),
   HEADSTART_TOKEN: z
     .string()
@@ -39,6 +62,8 @@ export interface Config {
   readonly s3Checksums: 'WHEN_REQUIRED' | 'WHEN_SUPPORTED' | undefined
   /** Bound of the local copies of remote shards, in bytes. */
   readonly cacheBytes: number
+  /** Most memory for the features of a training, in bytes. Undefined: a share of the machine's. */
+  readonly memoryBytes: number | undefined
   /** `redis://...`, or the folder of an embedded queue. Undefined: no queue unless a service runs. */
   readonly queueUrl: string | undefined
   /** Bearer token of the service. Undefined: it listens on loopback only. */
@@ -71,6 +96,7 @@ export const parseConfig = (environment: Environment): Config => {
     s3ForcePathStyle: parsed.HEADSTART_S3_FORCE_PATH_STYLE,
     s3Checksums: parsed.HEADSTART_S3_CHECKSUMS,
     cacheBytes: parsed.HEADSTART_CACHE_BYTES ?? DEFAULT_CACHE_BYTES,
+    memoryBytes: parsed.HEADSTART_MEMORY,
     queueUrl: parsed.HEADSTART_QUEUE,
     token: parsed.HEADSTART_TOKEN,
     allowedSources: (parsed.HEADSTART_ALLOWED_SOURCES ?? '')

@@ -167,8 +167,8 @@ export const ERROR_CATALOGUE = {
     true,
   ),
   FEATURES_TOO_LARGE: entry(
-    'The features of this experiment do not fit in the memory of this machine.',
-    'Use pooling or a narrower cut, fewer views, or a machine with more memory.',
+    'One shard of the features of all views does not fit in the memory that training may use.',
+    'Raise HEADSTART_MEMORY, or use pooling, a narrower cut or fewer views.',
     413,
   ),
   FEATURES_MISMATCH: entry(
@@ -197,6 +197,11 @@ export const ERROR_CATALOGUE = {
     'The exported model, loaded again, does not predict what the run predicts.',
     'Report it with the model card; nothing was left in the target folder.',
     500,
+  ),
+  EXPORT_IMPOSSIBLE: entry(
+    'The run cannot be written in the form that was asked for.',
+    'Leave --format and --fold-batchnorm out: what is possible is written, and the rest said with its reason.',
+    422,
   ),
 
   // Queue and service

@@ -3,6 +3,34 @@ import { describe, expect, it } from 'vitest'
 import { parseConfig } from '../src/config.js'
 import { DEFAULT_ENGINE_SETTINGS } from '../src/extractor/engine-settings.js'
 
+describe('the environment says about memory', () => {
+  it.each([
+    ['4GB', 4e9],
+    ['1.5 GiB', 1.5 * 2 ** 30],
+    ['512mib', 2 ** 29],
+    ['1600000000', 1.6e9],
+    ['7B', 7],
+  ])('%s', (text, bytes) => {
+    expect(parseConfig({ HEADSTART_MEMORY: text }).memoryBytes).toBe(bytes)
+  })
+
+  it('nothing: the workspace decides', () => {
+    expect(parseConfig({}).memoryBytes).toBeUndefined()
+  })
+
+  it.each(['', '0', '0.4B', '-1GB', '4XB', '4 G B', 'GB', '1e9', '99999999TB', 'Infinity', '٤GB'])(
+    'not "%s": the variable is named',
+    (text) => {
+      expect(() => parseConfig({ HEADSTART_MEMORY: text })).toThrow(
+        expect.objectContaining({
+          code: 'CONFIG_INVALID',
+          details: [expect.stringMatching(/^HEADSTART_MEMORY: /) as string],
+        }) as Error,
+      )
+    },
+  )
+})
+
 describe('the environment says about engines', () => {
   it('nothing: the defaults', () => {
     expect(parseConfig({}).engines).toEqual(DEFAULT_ENGINE_SETTINGS)

@@ -14,13 +14,18 @@ export const PYTHON_ENVIRONMENT = { PYTHONDONTWRITEBYTECODE: '1' }
 
 export const PYTHON_PEERS = ['keras', 'torch', 'onnxruntime', 'onnxruntime_parallel']
 
+/** @param script in bench/peers. */
+const pythonCommand = (script, name) => {
+  if (!existsSync(PEER_PYTHON))
+    throw new Error('the Python peers are missing: run `node bench/peers/setup.mjs` first')
+  return [PEER_PYTHON, join(PEERS, script), name]
+}
+
 const commandOf = (name) => {
   if (name === 'headstart')
     return [process.execPath, join(import.meta.dirname, 'headstart-peer.mjs')]
   if (!PYTHON_PEERS.includes(name)) throw new Error(`no peer ${name}; there are ${PYTHON_PEERS}`)
-  if (!existsSync(PEER_PYTHON))
-    throw new Error('the Python peers are missing: run `node bench/peers/setup.mjs` first')
-  return [PEER_PYTHON, join(PEERS, 'peer.py'), name]
+  return pythonCommand('peer.py', name)
 }
 
 /** On the CPU no GPU takes part by itself; on a GPU float32 is float32, not TF32. */
@@ -32,8 +37,13 @@ const environmentFor = (device) =>
  *
  * @returns `ask(request)`, which throws what the peer says went wrong, and `close()`.
  */
-export const startPeer = (name, device) => {
-  const [program, ...args] = commandOf(name)
+export const startPeer = (name, device) => startProcess(name, commandOf(name), device)
+
+/** Starts a peer of the benchmark of heads, on the CPU. */
+export const startHeadsPeer = (name) =>
+  startProcess(name, pythonCommand('heads_peer.py', name), 'cpu')
+
+const startProcess = (name, [program, ...args], device) => {
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...PYTHON_ENVIRONMENT, ...environmentFor(device) },

@@ -9,7 +9,7 @@ import { withLock } from '../../scripts/setup/lock.mjs'
 import { pipSettings } from '../../scripts/setup/pip-settings.mjs'
 import { PEER_FOLDER, PEER_PYTHON } from '../lib/paths.mjs'
 
-const PROBE = 'import keras, numpy, onnx, onnxruntime, PIL, tensorflow, torch'
+const PROBE = 'import keras, numpy, onnx, onnxruntime, PIL, sklearn, tensorflow, torch'
 const PROBE_TIMEOUT_MS = 180_000
 /** What was installed, written when it is complete. */
 const RECORD = join(PEER_FOLDER, 'requirements.txt')

@@ -1,5 +1,6 @@
 // Owns the Python of the tests: a virtual environment with the real S3 server (moto), the foreign reader
-// of shards (pyarrow) and the real Keras 3, which runs on NumPy with the convolutions of jax. Packages
+// of shards (pyarrow), the real Keras 3, which runs on NumPy with the convolutions of jax, and the
+// onnxruntime that others load our ONNX files with. Packages
 // that the system's Python has are not installed again.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -8,8 +9,8 @@ import { pipSettings } from './pip-settings.mjs'
 
 // Importing Keras takes seconds, so it is only looked for.
 const PROBE = `import moto.server, moto.s3, numpy, pyarrow, importlib.util
-assert all(importlib.util.find_spec(name) for name in ("keras", "jax", "scipy"))`
-const PACKAGES = ['moto[server]', 'numpy', 'pyarrow', 'keras', 'jax', 'scipy']
+assert all(importlib.util.find_spec(name) for name in ("keras", "jax", "scipy", "onnxruntime"))`
+const PACKAGES = ['moto[server]', 'numpy', 'pyarrow', 'keras', 'jax', 'scipy', 'onnxruntime']
 const PROBE_TIMEOUT_MS = 60_000
 
 const isReady = (python) =>

@@ -8,9 +8,10 @@ import { type BaseRecord, loadBaseRecord } from '../extractor/base/load.js'
 import { type FeatureSet, loadFeatureSet } from '../features/feature-set.js'
 import { SHA256_PATTERN, type Sha256 } from '../identity/hash.js'
 import { loadRun, type RunRecord } from '../model/run-record.js'
+import { loadSweep, type SweepRecord } from '../model/sweep-record.js'
 import type { ListedObject, Store, StoreKey } from '../store/port.js'
 
-export const CATALOG_KINDS = ['run', 'dataset', 'base', 'featureSet'] as const
+export const CATALOG_KINDS = ['run', 'dataset', 'base', 'featureSet', 'sweep'] as const
 export type CatalogKind = (typeof CATALOG_KINDS)[number]
 
 interface Documents {
@@ -18,6 +19,7 @@ interface Documents {
   readonly dataset: StoredDataset
   readonly base: BaseRecord
   readonly featureSet: FeatureSet
+  readonly sweep: SweepRecord
 }
 export type DocumentOf<K extends CatalogKind> = Documents[K]
 
@@ -73,6 +75,14 @@ export const LAYOUT: { readonly [K in CatalogKind]: KindLayout<Documents[K]> } =
     suffix: '.json',
     load: loadFeatureSet,
     idOf: ({ featureSetId }) => featureSetId,
+  },
+  sweep: {
+    noun: 'sweep',
+    command: 'sweeps',
+    folder: 'sweeps/',
+    suffix: '/sweep.json',
+    load: loadSweep,
+    idOf: ({ sweepId }) => sweepId,
   },
 }
 

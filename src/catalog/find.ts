@@ -21,9 +21,9 @@ export interface Found {
   readonly exists: boolean
 }
 
-/** Feature sets have no names: an experiment finds them by what they are. */
+/** Feature sets and sweeps have no names: an experiment finds them by what they are. */
 export const nameKindOf = (kind: CatalogKind): NameKind | null =>
-  kind === 'featureSet' ? null : kind
+  kind === 'featureSet' || kind === 'sweep' ? null : kind
 
 const listPublishedIds = async (
   store: Store,

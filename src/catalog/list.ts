@@ -8,8 +8,11 @@ import type { Sha256 } from '../identity/hash.js'
 import type { RunRecord } from '../model/run-record.js'
 import type { Store } from '../store/port.js'
 import { type Damaged, loadDocuments } from './documents.js'
-import { loadNames, namesOf } from './names.js'
+import { loadNames, type NameEntry, namesOf } from './names.js'
 import { loadExtractorSpecs } from './references.js'
+import type { NamedRun } from './run-fields.js'
+import { type RunQuery, runQuerySchema, selectRuns } from './run-query.js'
+import { runsOfSweep } from './sweeps.js'
 
 export interface Listing<T> {
   readonly items: readonly T[]
@@ -55,7 +58,13 @@ export const keyMetricsOf = (metrics: SplitMetrics | undefined): KeyMetrics | nu
   return { kind, samples, loss, score }
 }
 
-const summarizeRun = (run: RunRecord, names: readonly string[], bytes: number): RunSummary => ({
+export interface ListedRun extends NamedRun {
+  /** Of all objects of the run. */
+  readonly bytes: number
+}
+
+/** One line's worth of a run. */
+export const summarizeRun = ({ run, names, bytes }: ListedRun): RunSummary => ({
   id: run.runId,
   names,
   createdAt: run.createdAt,
@@ -72,16 +81,45 @@ const summarizeRun = (run: RunRecord, names: readonly string[], bytes: number): 
   bytes,
 })
 
-/** All published runs, newest first. */
-export const listRuns = async (store: Store): Promise<Listing<RunSummary>> => {
+/**
+ * The published runs that a query asks for, as their records say; by default all, newest first. Equal
+ * ones keep the order of their ids, so that the list is the same every time.
+ *
+ * @throws REQUEST_INVALID for unknown fields; NOT_FOUND for an unknown sweep.
+ */
+export const findRuns = async (
+  store: Store,
+  query: RunQuery = runQuerySchema.parse({}),
+): Promise<Listing<ListedRun>> => {
+  const sweep = query.sweep === undefined ? null : await runsOfSweep(store, query.sweep)
   const { documents, damaged } = await loadDocuments(store, 'run')
-  const names = await loadNames(store, ['run'])
-  const items = documents.map(({ document, unit }) =>
-    summarizeRun(document, namesOf(names.entries, unit.id), unit.bytes),
-  )
-  // Equal times keep the order of their ids, so that the list is the same every time.
-  items.sort((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt))
-  return { items, damaged: [...damaged, ...names.damaged] }
+  const names = await loadNames(store)
+  const idsOf = (kind: NameEntry['kind'], id: Sha256): string[] =>
+    namesOf(
+      names.entries.filter((entry) => entry.kind === kind),
+      id,
+    )
+  const named = documents.map(({ document: run, unit }) => ({
+    run,
+    names: idsOf('run', run.runId),
+    baseNames: idsOf('base', run.base.id),
+    datasetNames: idsOf('dataset', run.dataset.datasetId),
+    bytes: unit.bytes,
+  }))
+  const isOfRun = ({ key }: Damaged): boolean => key.startsWith('names/run/')
+  return {
+    items: selectRuns(named, query, sweep),
+    damaged: [...damaged, ...names.damaged.filter(isOfRun)],
+  }
+}
+
+/** As findRuns, one line's worth each. */
+export const listRuns = async (store: Store, query?: RunQuery): Promise<Listing<RunSummary>> => {
+  const { items, damaged } = await findRuns(store, query)
+  return {
+    items: items.map(summarizeRun),
+    damaged,
+  }
 }
 
 export interface DatasetSummary {

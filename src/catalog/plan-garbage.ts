@@ -44,7 +44,8 @@ export interface GarbageUnit {
   readonly objects: readonly ListedObject[]
 }
 
-export interface GarbageFacts extends Pick<References, 'names' | 'runs' | 'baseOfExtractor'> {
+export interface GarbageFacts
+  extends Pick<References, 'names' | 'runs' | 'sweeps' | 'baseOfExtractor'> {
   readonly featureSets: readonly {
     readonly extractorId: Sha256
     readonly shards: readonly { readonly key: StoreKey }[]
@@ -136,11 +137,11 @@ const neededBlobs = (
 
 /**
  * What may be deleted. Needed are: shards that a feature set names; extractors of feature sets, of
- * runs and of shards that stay; bases of names, of runs and of extractors that stay; datasets of
- * names and runs; blobs of pushed datasets that stay, and of pushes that go on; published runs. What is younger than the grace period stays and needs the same.
+ * runs and of shards that stay; bases of names, of runs, of sweeps and of extractors that stay;
+ * datasets of names, runs and sweeps; blobs of pushed datasets that stay, and of pushes that go on; published runs. What is younger than the grace period stays and needs the same.
  */
 export const planGarbage = (facts: GarbageFacts, limits: GarbageLimits): GarbagePlan => {
-  const { names, runs, featureSets, baseOfExtractor } = facts
+  const { names, runs, sweeps, featureSets, baseOfExtractor } = facts
   const units = groupUnits(facts.objects)
   const isYoungAt = (modifiedMs: number): boolean => modifiedMs > limits.nowMs - limits.graceMs
   const isYoung = ({ objects }: GarbageUnit): boolean =>
@@ -162,9 +163,14 @@ export const planGarbage = (facts: GarbageFacts, limits: GarbageLimits): Garbage
   const bases = new Set([
     ...named('base'),
     ...runs.map(({ baseId }) => baseId),
+    ...sweeps.map(({ baseId }) => baseId),
     ...[...stayingExtractors].flatMap((id) => baseOfExtractor.get(id) ?? []),
   ])
-  const datasets = new Set([...named('dataset'), ...runs.map(({ datasetId }) => datasetId)])
+  const datasets = new Set([
+    ...named('dataset'),
+    ...runs.map(({ datasetId }) => datasetId),
+    ...sweeps.map(({ datasetId }) => datasetId),
+  ])
   const blobs = neededBlobs(facts.pushed, datasets, isYoungAt)
   const needed: Readonly<Record<GarbageKind, (unit: GarbageUnit) => boolean>> = {
     shard: ({ id }) => shards.has(id),

@@ -19,13 +19,21 @@ export interface RunReferences {
   readonly featureSetIds: readonly Sha256[]
 }
 
+/** What a sweep was trained on: it stays even where all its runs were removed. */
+export interface SweepReferences {
+  readonly sweepId: Sha256
+  readonly baseId: Sha256
+  readonly datasetId: Sha256
+}
+
 export interface References {
   readonly names: readonly NameEntry[]
   readonly runs: readonly RunReferences[]
+  readonly sweeps: readonly SweepReferences[]
   readonly featureSets: readonly FeatureSet[]
   /** The base of every extractor that says so somewhere. */
   readonly baseOfExtractor: ReadonlyMap<Sha256, Sha256>
-  /** Names, runs and feature sets that cannot be read: what they need is not known. */
+  /** Names, runs, sweeps and feature sets that cannot be read: what they need is not known. */
   readonly damaged: readonly Damaged[]
 }
 
@@ -77,6 +85,7 @@ export const loadExtractorSpecs = async (
 export const loadReferences = async (store: Store): Promise<References> => {
   const names = await loadNames(store)
   const runs = await loadDocuments(store, 'run')
+  const sweeps = await loadDocuments(store, 'sweep')
   const featureSets = await loadDocuments(store, 'featureSet')
   const baseOfExtractor = new Map<Sha256, Sha256>()
   const runReferences = runs.documents.map(({ document }) => referencesOf(document))
@@ -86,8 +95,13 @@ export const loadReferences = async (store: Store): Promise<References> => {
   return {
     names: names.entries,
     runs: runReferences,
+    sweeps: sweeps.documents.map(({ document: { sweepId, base, dataset } }) => ({
+      sweepId,
+      baseId: base.id,
+      datasetId: dataset.datasetId,
+    })),
     featureSets: featureSets.documents.map(({ document }) => document),
     baseOfExtractor,
-    damaged: [...names.damaged, ...runs.damaged, ...featureSets.damaged],
+    damaged: [...names.damaged, ...runs.damaged, ...sweeps.damaged, ...featureSets.damaged],
   }
 }

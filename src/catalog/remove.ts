@@ -77,7 +77,13 @@ export const removeRun = async (store: Store, reference: string): Promise<Remova
   return removeUnit(store, 'run', id)
 }
 
-/** @throws IN_USE when a run was trained on it. */
+/** Takes its record and report; its runs stay. Nothing needs a sweep. */
+export const removeSweep = async (store: Store, reference: string): Promise<Removal> => {
+  const { id } = await findReference(store, 'sweep', reference)
+  return removeUnit(store, 'sweep', id)
+}
+
+/** @throws IN_USE when a run or a sweep was trained on it. */
 export const removeDataset = async (
   store: Store,
   reference: string,
@@ -86,15 +92,20 @@ export const removeDataset = async (
   const { id, exists } = await findReference(store, 'dataset', reference)
   if (exists && !force) {
     const references = await loadReferences(store)
-    const users = references.runs
-      .filter(({ datasetId }) => datasetId === id)
-      .map(({ runId }) => `the run ${shortId(runId)} was trained on it`)
+    const users = [
+      ...references.runs
+        .filter(({ datasetId }) => datasetId === id)
+        .map(({ runId }) => `the run ${shortId(runId)} was trained on it`),
+      ...references.sweeps
+        .filter(({ datasetId }) => datasetId === id)
+        .map(({ sweepId }) => `the sweep ${shortId(sweepId)} was trained on it`),
+    ]
     assertUnneeded('dataset', id, [...users, ...damageOf(references)])
   }
   return removeUnit(store, 'dataset', id)
 }
 
-/** @throws IN_USE when a run or a feature set needs it. */
+/** @throws IN_USE when a run, a sweep or a feature set needs it. */
 export const removeBase = async (
   store: Store,
   reference: string,
@@ -103,10 +114,15 @@ export const removeBase = async (
   const { id, exists } = await findReference(store, 'base', reference)
   if (exists && !force) {
     const references = await loadReferences(store)
-    const { runs, featureSets, baseOfExtractor } = references
-    const users = runs
-      .filter(({ baseId }) => baseId === id)
-      .map(({ runId }) => `the run ${shortId(runId)} predicts with it`)
+    const { runs, sweeps, featureSets, baseOfExtractor } = references
+    const users = [
+      ...runs
+        .filter(({ baseId }) => baseId === id)
+        .map(({ runId }) => `the run ${shortId(runId)} predicts with it`),
+      ...sweeps
+        .filter(({ baseId }) => baseId === id)
+        .map(({ sweepId }) => `the sweep ${shortId(sweepId)} was trained on its features`),
+    ]
     for (const { featureSetId, extractorId } of featureSets) {
       const base = baseOfExtractor.get(extractorId)
       if (base === id) users.push(`the feature set ${shortId(featureSetId)} was computed by it`)

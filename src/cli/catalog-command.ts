@@ -30,13 +30,24 @@ export interface CatalogCommand<Item, Shown> {
   readonly reference: string
   /** For the examples of help. */
   readonly example: string
-  readonly list: (store: Store) => Promise<Listing<Item>>
+  /** @param options what `listOptions` added, as commander gives it. */
+  readonly list: (
+    store: Store,
+    options: Readonly<Record<string, unknown>>,
+  ) => Promise<Listing<Item>>
+  /** Adds the options and examples that only this kind's `ls` has. */
+  readonly listOptions?: (ls: Command) => Command
   /** Draws at least one item. */
   readonly drawList: (items: readonly Item[]) => string
   readonly show: (store: Store, reference: string) => Promise<Shown>
   readonly drawShown: (shown: Shown) => string
   readonly rm: RemoveCommand
+  /** Adds the commands that only this kind has. */
+  readonly more?: (group: Command) => void
 }
+
+/** Options of every `ls`: they narrow nothing. */
+const COMMON: ReadonlySet<string> = new Set(['json', 'store', 'arrow'])
 
 const describeDamage = (damaged: readonly Damaged[]): string[] =>
   damaged.length === 0
@@ -70,15 +81,19 @@ export const addCatalogCommand = <Item, Shown>(
   const { command, noun, example, rm } = kind
   const group = program.command(command).description(kind.description)
 
-  addCommonOptions(group.command('ls').description(`list all ${command}`))
+  const ls = addCommonOptions(group.command('ls').description(`list all ${command}`))
+  const listed = kind.listOptions?.(ls) ?? ls
+  listed
     .addHelpText(
       'after',
       `\nExamples:\n  headstart ${command} ls\n  headstart ${command} ls --json | jq '.${command} | length'`,
     )
     .action((options: CommonOptions) =>
       runCommand(options, async ({ workspace }): Promise<Report> => {
-        const { items, damaged } = await kind.list(workspace.store)
-        const drawn = items.length === 0 ? `no ${command} yet` : kind.drawList(items)
+        const { items, damaged } = await kind.list(workspace.store, { ...options })
+        const isNarrowed = Object.keys(options).some((name) => !COMMON.has(name))
+        const none = isNarrowed ? 'match' : 'yet'
+        const drawn = items.length === 0 ? `no ${command} ${none}` : kind.drawList(items)
         const text = [drawn, ...describeDamage(damaged)].join('\n')
         return { json: { [command]: items, damaged }, text }
       }),
@@ -109,4 +124,5 @@ export const addCatalogCommand = <Item, Shown>(
       return { json: removal, text: describeRemoval(noun, removal) }
     }),
   )
+  kind.more?.(group)
 }

@@ -17,9 +17,9 @@ export const describeProgress = (progress: JobProgress | null): string => {
   if (progress === null) return '-'
   if (progress.kind === 'training') {
     if (progress.phase === 'extracting') return 'waits for features'
-    const { head, heads, epoch, epochs, loss } = progress
+    const { heads, epoch, epochs, loss } = progress
     const at = `epoch ${epoch}/${epochs}${loss === null ? '' : `, loss ${loss.toFixed(3)}`}`
-    return heads === 1 ? at : `head ${head + 1}/${heads}, ${at}`
+    return heads === 1 ? at : `${heads} heads, ${at}`
   }
   const samples = `${progress.done}/${progress.total} samples`
   if (progress.kind === 'shard') return samples

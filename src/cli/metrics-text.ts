@@ -26,5 +26,7 @@ export const describeHead = (head: RunRecord['head']): string => {
   if (typeof head !== 'object' || head === null || Array.isArray(head)) return '?'
   const { kind, width, depth, optimizer, learningRate, epochs } = head
   const shape = kind === 'mlp' ? ` ${String(depth)}x${String(width)}` : ''
-  return `${String(kind)}${shape} ${String(optimizer)} ${String(learningRate)} x${String(epochs)}`
+  // lbfgs finds its step lengths itself.
+  const rate = learningRate === null ? '' : ` ${String(learningRate)}`
+  return `${String(kind)}${shape} ${String(optimizer)}${rate} x${String(epochs)}`
 }

@@ -20,6 +20,7 @@ export const openConfigured = (
     directory: folder,
     cacheBytes: config.cacheBytes,
     engines: { ...config.engines, device },
+    ...(config.memoryBytes === undefined ? {} : { memoryBytes: config.memoryBytes }),
     ...(url === undefined ? {} : { url }),
     ...(config.s3Endpoint === undefined ? {} : { s3Endpoint: config.s3Endpoint }),
     ...(config.s3Region === undefined ? {} : { s3Region: config.s3Region }),

@@ -55,6 +55,12 @@ export const parsePort = (text: string): number => {
   return value
 }
 
+/** An option that may be given again. */
+const collect = (text: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  text,
+]
+
 const parseSize = (text: string): [number, number] => {
   const match = /^(\d+)x(\d+)$/.exec(text)
   if (match === null) throw new InvalidArgumentError('write height x width, e.g. 224x224')
@@ -84,7 +90,7 @@ export const addDatasetOptions = (command: Command): Command =>
 
 export interface ExtractionOptions extends DatasetOptions {
   readonly base: string
-  readonly cut: string
+  readonly cut: readonly string[]
   readonly dataset: string
   readonly pooling?: string
   readonly size?: [number, number]
@@ -101,7 +107,11 @@ export const addExtractionOptions = (command: Command): Command =>
   addDatasetOptions(
     command
       .requiredOption('--base <base>', 'registered name, folder, model.json, .onnx file or URL')
-      .requiredOption('--cut <layer>', 'where features are read; see `headstart base layers`')
+      .requiredOption(
+        '--cut <layer>',
+        'where features are read; see `headstart base layers`; again for more cuts of one forward pass',
+        collect,
+      )
       .requiredOption(
         '--dataset <dataset>',
         'registered name, folder, .csv, .jsonl, .npy, .arrow or s3://bucket/prefix',
@@ -136,10 +146,14 @@ const given = (members: Readonly<Record<string, unknown>>): Record<string, unkno
 export const datasetInput = (from: string, options: DatasetOptions): Record<string, unknown> =>
   given({ from, target: options.target, labels: options.labels })
 
+/** One cut stays `cut`, so that faults are told in the words of the option. */
+const cutInput = (cuts: readonly string[]): Record<string, unknown> =>
+  cuts.length === 1 ? { cut: cuts[0] } : { cuts }
+
 /** The part of an experiment that stage 1 takes. */
 export const extractionInput = (options: ExtractionOptions): Record<string, unknown> =>
   given({
-    base: given({ from: options.base, cut: options.cut, pooling: options.pooling }),
+    base: given({ from: options.base, ...cutInput(options.cut), pooling: options.pooling }),
     preprocess: given({
       size: options.size,
       range: options.range,

@@ -16,8 +16,10 @@ import { addFeaturesCommand } from './commands/features.js'
 import { addGcCommand } from './commands/gc.js'
 import { addJobsCommand } from './commands/jobs.js'
 import { addPredictCommand } from './commands/predict.js'
+import { addReportCommand } from './commands/report.js'
 import { addRunCommand } from './commands/run.js'
 import { addRunsCommand } from './commands/runs.js'
+import { addSweepsCommand } from './commands/sweeps.js'
 import { addTrainCommand } from './commands/train.js'
 import { addUpCommand } from './commands/up.js'
 import { addVerifyCommand } from './commands/verify.js'
@@ -54,11 +56,13 @@ Environment:
     addTrainCommand,
     addPredictCommand,
     addVerifyCommand,
+    addReportCommand,
     addExportCommand,
     addUpCommand,
     addWorkerCommand,
     addJobsCommand,
     addRunsCommand,
+    addSweepsCommand,
     addDatasetsCommand,
     addBasesCommand,
     addFeaturesCommand,

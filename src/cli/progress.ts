@@ -106,20 +106,16 @@ export const createProgress = (stream: NodeJS.WriteStream = process.stderr): Pro
     }
     drawer.update(step, rate(step))
   }
-  const showEpochs = (
-    head: number,
-    heads: number,
-    step: Pick<Step, 'done' | 'total' | 'note'>,
-  ): void => {
-    const name = heads === 1 ? 'train' : `train head ${head + 1}/${heads}`
+  const showEpochs = (heads: number, step: Pick<Step, 'done' | 'total' | 'note'>): void => {
+    const name = heads === 1 ? 'train' : `train ${heads} heads`
     show({ ...step, name, worked: step.done, unit: 'epochs' })
   }
   return {
     stop: drawer.stop,
-    onTraining: ({ head, heads, epoch, epochs, loss, score }) => {
+    onTraining: ({ heads, epoch, epochs, loss, score }) => {
       if (loss === null || score === null) return
       const note = `loss ${loss.toFixed(3)}, score ${score.toFixed(3)}`
-      showEpochs(head, heads, { done: epoch, total: epochs, note })
+      showEpochs(heads, { done: epoch, total: epochs, note })
     },
     events: {
       onNotice: (message) => drawer.say(message),
@@ -134,11 +130,11 @@ export const createProgress = (stream: NodeJS.WriteStream = process.stderr): Pro
           worked: computed,
           unit: 'samples',
         }),
-      onEpoch: ({ epoch, train, validation }, head, heads, epochs) => {
+      onEpoch: ({ train, validation }, { heads, done, epochs }) => {
         const score = validation === null ? train : validation
         const split = validation === null ? 'train' : 'validation'
         const note = `loss ${train.loss.toFixed(3)}, ${split} ${score.score.toFixed(3)}`
-        showEpochs(head, heads, { done: epoch, total: epochs, note })
+        showEpochs(heads, { done, total: epochs, note })
       },
     },
   }

@@ -1,12 +1,12 @@
 // Owns stage 1 by itself: the features of a dataset, without a head.
 import type { Events } from './events.js'
-import { extractViews, resolveViews } from './extraction.js'
+import { extractViews, resolveCuts } from './extraction.js'
 import { resolveBase, resolveDataset } from './references.js'
 import type { ExtractionRequest } from './schema.js'
 import type { Workspace } from './workspace.js'
 
 export interface ExtractOnlyResult {
-  /** One a view, view 0 first. */
+  /** One a cut and view: all views of the first cut, view 0 first, then those of the next. */
   readonly featureSets: readonly {
     readonly id: string
     readonly extractorId: string
@@ -42,7 +42,8 @@ export const extractOnly = async (request: {
     for (const note of opened.dataset.notes) events.onNotice?.(note)
     const base = await resolveBase(workspace, extraction.base.from, folder, signal)
     const context = { store, settings: engines, signal }
-    const specs = await resolveViews(extraction, base, opened, events, context)
+    const cuts = await resolveCuts(extraction, base, opened, events, context)
+    const specs = cuts.flatMap((one) => one.specs)
     const { maxQuarantine } = extraction
     // Nothing else reads a local store's shards after this; an S3 service looks after its own bytes.
     const deep = store.url.startsWith('file:')

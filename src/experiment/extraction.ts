@@ -1,21 +1,21 @@
-// Owns stage 1 for an experiment: the specs of all views, their feature sets, and repair of damaged
-// shards. Knows no head.
-import { totalmem } from 'node:os'
+// Owns stage 1 for an experiment: the specs of all cuts and views and their feature sets. Knows no head.
 import type { OpenDataset } from '../dataset/types.js'
-import { HeadstartError, isHeadstartError } from '../errors.js'
+import { HeadstartError } from '../errors.js'
 import { type ExtractionResult, extract } from '../extract/run.js'
 import type { BaseRecord } from '../extractor/base/load.js'
 import { loadBaseFor } from '../extractor/base/load-for.js'
 import type { LoadedBase } from '../extractor/base/loaded-base.js'
 import { chooseEngine, type EngineContext } from '../extractor/choose-engine.js'
 import type { EngineSettings } from '../extractor/engine-settings.js'
-import { type Extractor, openExtractor } from '../extractor/extractor.js'
+import { type Extractor, openExtractor, openPass } from '../extractor/extractor.js'
+import { groupByPass } from '../extractor/passes.js'
 import { findCut, resolveExtractorSpec } from '../extractor/resolve.js'
 import { type ExtractorSpec, extractorIdOfSpec, type View } from '../extractor/spec.js'
-import { type FeatureBlock, type FeatureSet, loadFeatures } from '../features/feature-set.js'
-import { widthOf } from '../features/shard.js'
+import type { FeatureSet } from '../features/feature-set.js'
 import { shardPrefix } from '../features/shard-name.js'
+import type { Sha256 } from '../identity/hash.js'
 import type { Store } from '../store/port.js'
+import type { Cut } from './base-schema.js'
 import type { Events } from './events.js'
 import type { Experiment } from './schema.js'
 
@@ -32,54 +32,58 @@ const viewsOf = ({ views, augment }: ExtractionPlan): View[] =>
     return { kind: 'augmented', index, seed, flip, crop, brightness, contrast, saturation }
   })
 
+/** One cut of an experiment and its extractors. */
+export interface CutViews {
+  /** As it was resolved: a pooling without effect is `none`. */
+  readonly cut: Cut
+  /** Which of the request's cuts it is: several where a pooling has no effect. */
+  readonly asked: readonly number[]
+  /** One a view, view 0 first. */
+  readonly specs: readonly ExtractorSpec[]
+}
+
+/** @throws CUT_NOT_FOUND. Looks at names only, so that a wrong one is told before anything is hashed. */
+export const assertCutsExist = (base: BaseRecord, { cuts }: ExtractionPlan['base']): void => {
+  for (const { cut } of cuts) findCut(base, cut)
+}
+
 /**
- * The complete specs of all views, view 0 first.
+ * The complete specs of all cuts, in the order of the request. Each cut gets the engine that it would
+ * get alone, so that its features are those of every other experiment. Cuts that come to the same
+ * extractor (two poolings of a flat layer) are one.
  *
  * @throws CUT_NOT_FOUND, CUT_UNUSABLE, EXTRACTOR_INPUT_MISMATCH, ENGINE_UNAVAILABLE, BASE_NOT_COMPILED.
  */
-export const resolveViews = async (
+export const resolveCuts = async (
   plan: ExtractionPlan,
   base: BaseRecord,
   { dataset }: OpenDataset,
   events: Events,
   context: EngineContext,
-): Promise<ExtractorSpec[]> => {
-  const { cut, pooling } = plan.base
-  findCut(base, cut)
-  const { precision } = plan
-  const { engine, reason } = await chooseEngine(
-    { engine: plan.engine, precision, base, cut },
-    context,
-  )
-  if (reason !== null) events.onNotice?.(`engine: ${engine.name} (${reason})`)
-  if (plan.views > 1 && dataset.content.kind !== 'image')
-    throw new HeadstartError('REQUEST_INVALID', 'views need images; this dataset holds tensors')
-  const { preprocess } = plan
+): Promise<CutViews[]> => {
+  assertCutsExist(base, plan.base)
+  const { precision, preprocess } = plan
   const { content } = dataset
-  return viewsOf(plan).map((view) =>
-    resolveExtractorSpec({ base, cut, pooling, preprocess, content, view, engine }),
-  )
-}
-
-/** Of the machine's memory; the rest is for the engine, the head and everybody else. */
-const MEMORY_SHARE = 0.7
-
-/**
- * Training reads the features of all views into memory, so say before the extraction when they will
- * not fit.
- *
- * @throws FEATURES_TOO_LARGE.
- */
-export const assertFeaturesFit = (specs: readonly ExtractorSpec[], samples: number): void => {
-  const needed = specs.reduce((sum, spec) => sum + 4 * samples * widthOf(spec.featureShape), 0)
-  const allowed = MEMORY_SHARE * totalmem()
-  if (needed <= allowed) return
-  const [shown, limit] = [needed, allowed].map((bytes) => `${(bytes / 1e9).toFixed(1)} GB`)
-  const shape = specs[0]?.featureShape.join(', ')
-  throw new HeadstartError(
-    'FEATURES_TOO_LARGE',
-    `${samples} features of [${shape}] in ${specs.length} view(s) take ${shown}; ${limit} may be used`,
-  )
+  const resolved = new Map<Sha256, CutViews>()
+  const notices = new Set<string>()
+  for (const [index, { cut, pooling }] of plan.base.cuts.entries()) {
+    const request = { engine: plan.engine, precision, base, cut }
+    const { engine, reason } = await chooseEngine(request, context)
+    if (reason !== null) notices.add(`engine: ${engine.name} (${reason})`)
+    if (plan.views > 1 && content.kind !== 'image')
+      throw new HeadstartError('REQUEST_INVALID', 'views need images; this dataset holds tensors')
+    const specs = viewsOf(plan).map((view) =>
+      resolveExtractorSpec({ base, cut, pooling, preprocess, content, view, engine }),
+    )
+    const plain = specs[0] as ExtractorSpec
+    const id = extractorIdOfSpec(plain)
+    const same = resolved.get(id)
+    if (same !== undefined) notices.add(`pooling has no effect on ${cut}: it is extracted once`)
+    const asked = [...(same?.asked ?? []), index]
+    resolved.set(id, { cut: { cut, pooling: plain.pooling }, asked, specs })
+  }
+  for (const notice of notices) events.onNotice?.(notice)
+  return [...resolved.values()]
 }
 
 export interface ViewFeatures extends ExtractionResult {
@@ -130,70 +134,67 @@ export const settleQuarantine = (
   if (more > 0) events.onNotice?.(`quarantined ${more} more`)
 }
 
-/** Loads the base once, when the first view needs it. */
-export const createExtractorOpener = (store: Store, settings: EngineSettings) => {
-  let base: Promise<LoadedBase> | undefined
-  return async (spec: ExtractorSpec): Promise<Extractor> => {
-    base ??= loadBaseFor(store, spec)
-    return openExtractor(spec, await base, { settings })
+/** Loads the base once, when the first pass needs it; again where another engine takes another form. */
+const createBaseLoader = (store: Store) => {
+  let last: { readonly engine: ExtractorSpec['engine']; readonly base: Promise<LoadedBase> } | null
+  last = null
+  return (spec: ExtractorSpec): Promise<LoadedBase> => {
+    if (last?.engine !== spec.engine) last = { engine: spec.engine, base: loadBaseFor(store, spec) }
+    return last.base
   }
 }
 
+/** Opens the extractors of one base. */
+export const createExtractorOpener = (store: Store, settings: EngineSettings) => {
+  const load = createBaseLoader(store)
+  return async (spec: ExtractorSpec): Promise<Extractor> =>
+    openExtractor(spec, await load(spec), { settings })
+}
+
+/** The same words once: cuts that share a forward pass share most of their quarantine. */
+const sayingOnce = (events: Events): Events => {
+  const said = new Set<string>()
+  const onNotice = (message: string): void => {
+    if (!said.has(message)) events.onNotice?.(message)
+    said.add(message)
+  }
+  return { ...events, onNotice }
+}
+
 /**
- * Makes sure that the features of every view are there.
+ * Makes sure that the features of every cut and view are there. Extractors that share a forward pass
+ * are computed together.
  *
+ * @returns one an extractor, in the order of `specs`.
  * @throws DATASET_QUARANTINE_EXCEEDED and the errors of extract; what was computed is kept.
  */
 export const extractViews = async (request: ExtractViewsRequest): Promise<ViewFeatures[]> => {
   const { store, engines, specs, opened, events, signal, damaged = [], deep = false } = request
-  const open = createExtractorOpener(store, engines)
-  const results: ViewFeatures[] = []
-  for (const [index, spec] of specs.entries()) {
-    const result = await extract({
+  const load = createBaseLoader(store)
+  const found = new Map<ExtractorSpec, ViewFeatures>()
+  const passes = groupByPass(specs, (spec) => spec)
+  for (const [index, pass] of passes.entries()) {
+    const prefixes = pass.map((spec) => shardPrefix(extractorIdOfSpec(spec)))
+    const results = await extract({
       store,
-      spec,
+      specs: pass,
       keys: opened.dataset.samples.map(({ key }) => key),
-      openExtractor: () => open(spec),
+      openPass: async (missing) =>
+        openPass(missing, await load(missing[0] as ExtractorSpec), { settings: engines }),
       readSample: (key) => opened.reader.read(key),
       nameOf: (key) => opened.reader.nameOf(key),
       deep,
-      damaged: damaged.filter((key) => key.startsWith(shardPrefix(extractorIdOfSpec(spec)))),
-      onProgress: (progress) => events.onExtract?.(progress, index, specs.length),
+      damaged: damaged.filter((key) => prefixes.some((prefix) => key.startsWith(prefix))),
+      onProgress: (progress) => events.onExtract?.(progress, index, passes.length),
       ...(signal === undefined ? {} : { signal }),
       ...(events.onNotice === undefined ? {} : { onNotice: events.onNotice }),
     })
-    settleQuarantine(result.featureSet, request)
-    results.push({ ...result, spec })
-  }
-  return results
-}
-
-/**
- * The features of every view, in memory. A damaged shard is computed again.
- *
- * @returns the blocks, and the extraction results with the repairs counted in.
- */
-export const loadViews = async (
-  request: ExtractViewsRequest,
-  extracted: readonly ViewFeatures[],
-): Promise<{ blocks: FeatureBlock[]; results: readonly ViewFeatures[] }> => {
-  const { store, specs, opened } = request
-  const total = opened.dataset.samples.length
-  let results = extracted
-  for (let repairs = 0; ; repairs += 1) {
-    try {
-      const blocks: FeatureBlock[] = []
-      for (const { featureSet } of results) blocks.push(await loadFeatures(store, featureSet))
-      return { blocks, results }
-    } catch (error) {
-      // One repair looks at all shards of its view, so each view is repaired once at most.
-      if (!isHeadstartError(error, 'FEATURES_CORRUPT') || repairs === specs.length) throw error
-      const before = results
-      const repaired = await extractViews({ ...request, damaged: error.details })
-      results = repaired.map((view, i) => {
-        const computed = view.computed + (before[i]?.computed ?? 0)
-        return { ...view, computed, reused: total - computed }
-      })
+    const once = sayingOnce(events)
+    for (const [i, result] of results.entries()) {
+      const spec = pass[i] as ExtractorSpec
+      settleQuarantine(result.featureSet, { ...request, events: once })
+      found.set(spec, { ...result, spec })
     }
   }
+  return specs.map((spec) => found.get(spec) as ViewFeatures)
 }

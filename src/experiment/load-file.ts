@@ -29,11 +29,39 @@ const readJson = async (path: string): Promise<unknown> => {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** In a file, `topology` may be the path of a model.json or of a bare topology. */
+const readTopology = async (path: string, folder: string): Promise<unknown> => {
+  const json = await readJson(resolve(folder, path))
+  return isObject(json) ? (json.modelTopology ?? json) : json
+}
+
+/** In a file, `topology` may be the path of a model.json or of a bare topology; in a grid a list of them. */
 const inlineTopology = async (head: unknown, folder: string): Promise<unknown> => {
-  if (!isObject(head) || typeof head.topology !== 'string') return head
-  const json = await readJson(resolve(folder, head.topology))
-  return { ...head, topology: isObject(json) ? (json.modelTopology ?? json) : json }
+  if (!isObject(head)) return head
+  const { topology } = head
+  const inline = (value: unknown): unknown =>
+    typeof value === 'string' ? readTopology(value, folder) : value
+  if (typeof topology === 'string') return { ...head, topology: await inline(topology) }
+  if (!Array.isArray(topology)) return head
+  const distinct = new Map(topology.map((value: unknown) => [value, inline(value)]))
+  return {
+    ...head,
+    topology: await Promise.all(topology.map((value: unknown) => distinct.get(value))),
+  }
+}
+
+/** The heads of a file with all topologies in them, whichever way they are written. */
+const inlineTopologies = async (heads: unknown, folder: string): Promise<unknown> => {
+  if (Array.isArray(heads)) return Promise.all(heads.map((head) => inlineTopology(head, folder)))
+  if (!isObject(heads)) return heads
+  const { grid, random } = heads
+  if (grid !== undefined)
+    return {
+      ...heads,
+      grid: Array.isArray(grid)
+        ? await inlineTopologies(grid, folder)
+        : await inlineTopology(grid, folder),
+    }
+  return random === undefined ? heads : { ...heads, random: await inlineTopology(random, folder) }
 }
 
 export interface LoadedExperiment {
@@ -46,12 +74,9 @@ export interface LoadedExperiment {
 export const loadExperimentFile = async (path: string): Promise<LoadedExperiment> => {
   const folder = dirname(resolve(path))
   const json = await readJson(path)
-  const heads = isObject(json) ? json.heads : undefined
-  const input = Array.isArray(heads)
-    ? {
-        ...(json as object),
-        heads: await Promise.all(heads.map((head) => inlineTopology(head, folder))),
-      }
-    : json
+  const input =
+    isObject(json) && 'heads' in json
+      ? { ...json, heads: await inlineTopologies(json.heads, folder) }
+      : json
   return { experiment: parseExperiment(input), folder }
 }

@@ -1,6 +1,6 @@
 // Owns proving once that serving computes the features that heads are trained on.
 import type { EngineSettings } from '../extractor/engine-settings.js'
-import type { FeatureBlock } from '../features/feature-set.js'
+import type { OpenFeatures } from '../features/open-features.js'
 import { checkParity } from '../model/parity.js'
 import type { Parity } from '../model/run-record.js'
 import type { Store } from '../store/port.js'
@@ -11,9 +11,9 @@ export interface ProofRequest {
   readonly store: Store
   readonly engines: EngineSettings
   readonly opened: LocatedDataset
-  /** View 0, and its features as they were loaded. */
+  /** View 0, and the features that were opened with it. */
   readonly plain: ViewFeatures
-  readonly features: FeatureBlock
+  readonly features: OpenFeatures
   readonly signal: AbortSignal | undefined
 }
 
@@ -22,13 +22,13 @@ const prove = async ({
   store,
   engines,
   opened: { dataset, reader },
-  plain: { spec, featureSet },
+  plain: { spec },
   features,
   signal,
 }: ProofRequest): Promise<Parity> => {
   const extractor = await createExtractorOpener(store, engines)(spec)
   try {
-    return await checkParity({ extractor, features, featureSet, dataset, reader, signal })
+    return await checkParity({ extractor, features, dataset, reader, signal })
   } finally {
     await extractor.close()
   }

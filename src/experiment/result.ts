@@ -1,48 +1,82 @@
 // Owns what an experiment comes to: its result, its best run, and the name that points to it.
-import { HeadstartError } from '../errors.js'
-import { scoreOf } from '../head/metrics.js'
 import { canonicalJson } from '../identity/canonical-json.js'
 import { shortId } from '../identity/hash.js'
 import { namedRunSchema } from '../model/find-run.js'
 import type { Parity, RunRecord } from '../model/run-record.js'
+import type { Selection, SweepHead } from '../model/sweep-record.js'
 import { parseStored } from '../store/json.js'
 import { getName, setName } from '../store/names.js'
 import type { Store } from '../store/port.js'
 import type { Events } from './events.js'
-import type { RunResult } from './train-run.js'
+import type { ViewFeatures } from './extraction.js'
+import type { SweepResult } from './sweep-types.js'
 
 export interface ExperimentResult {
+  /** Of the first cut; `computed` and `reused` count forward passes over all cuts and views. */
   readonly featureSet: {
     readonly id: string
     /** Samples of the dataset. */
     readonly samples: number
-    /** Forward passes made, over all views. */
     readonly computed: number
     readonly reused: number
     readonly quarantined: number
   }
+  /** One a head that was trained to its end, in the order of the experiment. */
   readonly runs: readonly {
     readonly id: string
     /** False when an identical run existed. */
     readonly trained: boolean
     readonly head: RunRecord['head']
+    /** `test` of the best run alone. */
     readonly metrics: RunRecord['metrics']
   }[]
-  /** The run with the best validation score (training score where there is no validation split). */
+  /** The run with the best value of `sweep.select` on validation (on train where there is no validation split). */
   readonly best: string
+  /** Every head, those that were pruned or diverged among them. */
+  readonly sweep: {
+    readonly id: string
+    readonly select: Selection
+    readonly heads: readonly SweepHead[]
+  }
   readonly parity: Pick<Parity, 'samples' | 'bitwise' | 'maxAbsDiff'>
   readonly seconds: { readonly extract: number; readonly train: number; readonly total: number }
 }
 
-/** By validation score; by training score where there is no validation split. */
-export const bestOf = (runs: readonly RunResult[]): RunRecord => {
-  const score = ({ run }: RunResult): number => {
-    const metrics = run.metrics.validation ?? run.metrics.train
-    return metrics === undefined ? Number.NEGATIVE_INFINITY : scoreOf(metrics)
+/** What an experiment comes to. `total` is the caller's to say. */
+export const resultOf = ({
+  views,
+  samples,
+  swept: { sweep, runs, best },
+  seconds,
+}: {
+  /** All views of all cuts. */
+  readonly views: readonly ViewFeatures[]
+  readonly samples: number
+  readonly swept: SweepResult
+  readonly seconds: { readonly extract: number; readonly train: number }
+}): ExperimentResult => {
+  const [plain] = views
+  if (plain === undefined) throw new RangeError('there is no view')
+  const { bitwise, maxAbsDiff } = best.parity
+  return {
+    featureSet: {
+      id: plain.featureSet.featureSetId,
+      samples,
+      computed: views.reduce((sum, { computed }) => sum + computed, 0),
+      reused: views.reduce((sum, { reused }) => sum + reused, 0),
+      quarantined: plain.featureSet.quarantine.length,
+    },
+    runs: runs.map(({ run, trained }) => ({
+      id: run.runId,
+      trained,
+      head: run.head,
+      metrics: run.metrics,
+    })),
+    best: best.runId,
+    sweep: { id: sweep.sweepId, select: sweep.select, heads: sweep.heads },
+    parity: { samples: best.parity.samples, bitwise, maxAbsDiff },
+    seconds: { ...seconds, total: seconds.extract + seconds.train },
   }
-  const [first, ...others] = runs
-  if (first === undefined) throw new HeadstartError('REQUEST_INVALID', 'there is no head to train')
-  return others.reduce((best, run) => (score(run) > score(best) ? run : best), first).run
 }
 
 /** Points the experiment's name to its best run, and says so when that changes what the name means. */

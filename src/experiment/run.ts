@@ -1,15 +1,16 @@
 // Owns the main job: extract what is missing, train, prove parity, publish.
 import type { BaseRecord } from '../extractor/base/load.js'
-import { findCut } from '../extractor/resolve.js'
+import type { ExtractorSpec } from '../extractor/spec.js'
 import type { Events } from './events.js'
 import {
-  assertFeaturesFit,
+  assertCutsExist,
+  type CutViews,
   type ExtractViewsRequest,
   extractViews,
-  loadViews,
-  resolveViews,
+  resolveCuts,
+  type ViewFeatures,
 } from './extraction.js'
-import { assertHeadsFit } from './heads-fit.js'
+import { loadViews } from './load-views.js'
 import { createProof } from './parity-proof.js'
 import {
   describeBaseSource,
@@ -17,9 +18,12 @@ import {
   resolveBase,
   resolveDataset,
 } from './references.js'
-import type { ExperimentResult } from './result.js'
+import { type ExperimentResult, resultOf } from './result.js'
 import type { Experiment } from './schema.js'
-import { trainHeads } from './train-heads.js'
+import { assertSweepFits } from './sweep/assert-fits.js'
+import { planSweep, type SweepPlan } from './sweep/plan-sweep.js'
+import type { CutFeatures } from './sweep-types.js'
+import { trainSweep } from './train-sweep.js'
 import type { Workspace } from './workspace.js'
 
 export interface ExperimentRequest {
@@ -33,70 +37,77 @@ export interface ExperimentRequest {
 
 const secondsSince = (started: number): number => (performance.now() - started) / 1000
 
+/** The features of one cut; what is found damaged when they are opened is computed again. */
+const createCutFeatures = (
+  workspace: Workspace,
+  extraction: ExtractViewsRequest & { readonly opened: LocatedDataset },
+  { cut, specs }: CutViews,
+  extracted: readonly ViewFeatures[],
+): CutFeatures => {
+  const { store, engines, opened, signal } = extraction
+  const views = [...extracted]
+  const prove = createProof()
+  return {
+    cut,
+    views,
+    open: async (count) => {
+      const request = { ...extraction, specs: specs.slice(0, count) }
+      const { features, results } = await loadViews(request, views.slice(0, count), workspace)
+      views.splice(0, count, ...results)
+      return features
+    },
+    proveParity: (features) =>
+      prove({ store, engines, opened, plain: views[0] as ViewFeatures, features, signal }),
+  }
+}
+
+/** Makes sure that the features of all cuts are there. @returns one a cut of the experiment. */
+const extractCuts = async (
+  workspace: Workspace,
+  extraction: ExtractViewsRequest & { readonly opened: LocatedDataset },
+  cuts: readonly CutViews[],
+): Promise<CutFeatures[]> => {
+  const extracted = await extractViews(extraction)
+  const viewOf = new Map(extracted.map((one) => [one.spec, one]))
+  const found: CutFeatures[] = []
+  for (const one of cuts) {
+    const views = one.specs.map((spec: ExtractorSpec) => viewOf.get(spec) as ViewFeatures)
+    const features = createCutFeatures(workspace, extraction, one, views)
+    for (const index of one.asked) found[index] = features
+  }
+  return found
+}
+
 const runOpened = async (
   request: ExperimentRequest,
   baseRecord: BaseRecord,
   opened: LocatedDataset,
-): Promise<Omit<ExperimentResult, 'seconds'> & { extractSeconds: number }> => {
+  plan: SweepPlan,
+): Promise<ExperimentResult> => {
+  const started = performance.now()
   const { workspace, experiment, signal, events = {} } = request
   const { store, engines } = workspace
-  const { heads, maxQuarantine, seed } = experiment
+  const { maxQuarantine, seed, name } = experiment
   const context = { store, settings: engines, signal }
-  const specs = await resolveViews(experiment, baseRecord, opened, events, context)
-  assertFeaturesFit(specs, opened.dataset.samples.length)
-  await assertHeadsFit(heads, opened.dataset, specs[0]?.featureShape ?? [])
-
-  const extraction: ExtractViewsRequest = {
-    store,
-    engines,
-    specs,
-    opened,
-    maxQuarantine,
-    signal,
-    events,
-  }
-  const extractStarted = performance.now()
-  const extracted = await extractViews(extraction)
-  const { blocks, results: views } = await loadViews(extraction, extracted)
-  const extractSeconds = secondsSince(extractStarted)
-
-  const [plain] = views
-  const [features] = blocks
-  if (plain === undefined || features === undefined) throw new RangeError('no view was extracted')
-  const proof = createProof()
+  const cuts = await resolveCuts(experiment, baseRecord, opened, events, context)
+  const specs = cuts.flatMap((one) => one.specs)
+  const shapeAt = (index: number) =>
+    cuts.find(({ asked }) => asked.includes(index))?.specs[0]?.featureShape ?? []
+  const shapes = experiment.base.cuts.map((_, index) => shapeAt(index))
+  const selection = await assertSweepFits(plan, opened.dataset, shapes)
+  const extraction = { store, engines, specs, opened, maxQuarantine, signal, events }
+  const features = await extractCuts(workspace, extraction, cuts)
+  const extractSeconds = secondsSince(started)
   const base = describeBaseSource(experiment.base.from)
-  const { runs, best } = await trainHeads({
-    workspace,
-    opened,
-    views,
-    blocks,
-    heads,
-    seed,
-    name: experiment.name,
-    base,
-    proveParity: () => proof({ store, engines, opened, plain, features, signal }),
-    signal,
-    events,
+  const swept = await trainSweep({
+    ...{ workspace, opened, cuts: features, plan, selection, seed, name, base, signal, events },
   })
-  const { samples, bitwise, maxAbsDiff } = best.parity
-  return {
-    featureSet: {
-      id: plain.featureSet.featureSetId,
-      samples: opened.dataset.samples.length,
-      computed: views.reduce((sum, { computed }) => sum + computed, 0),
-      reused: views.reduce((sum, { reused }) => sum + reused, 0),
-      quarantined: plain.featureSet.quarantine.length,
-    },
-    runs: runs.map(({ run, trained }) => ({
-      id: run.runId,
-      trained,
-      head: run.head,
-      metrics: run.metrics,
-    })),
-    best: best.runId,
-    parity: { samples, bitwise, maxAbsDiff },
-    extractSeconds,
-  }
+  return resultOf({
+    views: [...new Set(features)].flatMap(({ views }) => views),
+    samples: opened.dataset.samples.length,
+    swept,
+    seconds: { extract: extractSeconds, train: secondsSince(started) - extractSeconds },
+  })
 }
 
 /**
@@ -107,9 +118,11 @@ const runOpened = async (
 export const runExperiment = async (request: ExperimentRequest): Promise<ExperimentResult> => {
   const started = performance.now()
   const { workspace, experiment, events, folder } = request
+  const plan = planSweep(experiment)
+  for (const note of plan.notes) events?.onNotice?.(note)
   // The base first: a wrong cut is found at once, hashing a dataset may take minutes.
   const base = await resolveBase(workspace, experiment.base.from, folder, request.signal)
-  findCut(base, experiment.base.cut)
+  assertCutsExist(base, experiment.base)
   const opened = await resolveDataset(workspace.store, {
     spec: experiment.dataset,
     split: experiment.split,
@@ -121,10 +134,8 @@ export const runExperiment = async (request: ExperimentRequest): Promise<Experim
   })
   try {
     for (const note of opened.dataset.notes) events?.onNotice?.(note)
-    const trainStarted = performance.now()
-    const { extractSeconds, ...result } = await runOpened(request, base, opened)
-    const train = secondsSince(trainStarted) - extractSeconds
-    return { ...result, seconds: { extract: extractSeconds, train, total: secondsSince(started) } }
+    const result = await runOpened(request, base, opened, plan)
+    return { ...result, seconds: { ...result.seconds, total: secondsSince(started) } }
   } finally {
     await opened.reader.close()
   }

@@ -3,11 +3,11 @@ import { z } from 'zod'
 import { datasetSpecSchema, splitSpecSchema } from '../dataset/spec.js'
 import { HeadstartError } from '../errors.js'
 import { preprocessSchema } from '../extractor/preprocess.js'
-import { ENGINE_REQUESTS, POOLINGS, PRECISIONS } from '../extractor/spec.js'
-import { headSpecSchema } from '../head/spec.js'
+import { ENGINE_REQUESTS, PRECISIONS } from '../extractor/spec.js'
 import { isName } from '../store/names.js'
-
-const MAX_HEADS = 1000
+import { baseSchema } from './base-schema.js'
+import { headsJsonSchema } from './sweep/json-schema.js'
+import { foldsSchema, halvingSchema, headsSchema, selectSchema } from './sweep/schema.js'
 
 /** [least, most]. */
 const rangeSchema = (max: number) =>
@@ -43,14 +43,7 @@ export const experimentSchema = z.strictObject({
     .refine(isName, '1 to 100 letters, digits, ".", "_", "-"')
     .optional()
     .describe('the best run gets this model name'),
-  base: z.strictObject({
-    from: z.string().min(1).describe('a folder, a model.json, an http(s) URL or a registered name'),
-    cut: z.string().min(1).describe('layer where features are read; see `headstart base layers`'),
-    pooling: z
-      .enum(POOLINGS)
-      .default('avg')
-      .describe('over the spatial axes; without effect on flat layers'),
-  }),
+  base: baseSchema,
   preprocess: preprocessSchema.prefault({}),
   dataset: datasetSpecSchema,
   split: splitSpecSchema
@@ -63,7 +56,10 @@ export const experimentSchema = z.strictObject({
     .max(1)
     .default(0.01)
     .describe('fraction of samples that may be undecodable'),
-  heads: z.array(headSpecSchema).min(1).max(MAX_HEADS),
+  heads: headsSchema,
+  select: selectSchema.optional(),
+  folds: foldsSchema.nullable().default(null),
+  halving: halvingSchema.nullable().default(null),
   engine: z.enum(ENGINE_REQUESTS).default('auto'),
   precision: z
     .enum(PRECISIONS)
@@ -107,7 +103,14 @@ export const parseWith = <T>(schema: z.ZodType<T>, input: unknown, what: string)
 export const parseExperiment = (input: unknown): Experiment =>
   parseWith(experimentSchema, input, 'the experiment')
 
-export const extractionSchema = experimentSchema.omit({ heads: true, name: true, seed: true })
+export const extractionSchema = experimentSchema.omit({
+  heads: true,
+  select: true,
+  folds: true,
+  halving: true,
+  name: true,
+  seed: true,
+})
 /** An experiment without its heads: what `extract` takes. */
 export type ExtractionRequest = z.output<typeof extractionSchema>
 export type ExtractionInput = z.input<typeof extractionSchema>
@@ -120,9 +123,9 @@ export const experimentJsonSchema = (): object => {
   const schema = z.toJSONSchema(experimentSchema, {
     io: 'input',
     unrepresentable: 'any',
-    // A file may name a model.json instead of holding its topology: load-file.ts puts it in.
     override: ({ path, jsonSchema }) => {
-      if (path.at(-1) === 'topology') jsonSchema.type = ['object', 'string'] as unknown as 'object'
+      if (path.at(-1) === 'heads')
+        Object.assign(jsonSchema, headsJsonSchema({ canNameFiles: true }))
     },
   })
   return {

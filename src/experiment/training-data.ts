@@ -1,32 +1,29 @@
-// Owns the join of features with labels, by sample key. Copies features only where samples are left out.
+// Owns the join of features with labels, by sample key. Copies no feature.
 import type { Dataset, Sample } from '../dataset/types.js'
 import { HeadstartError } from '../errors.js'
-import type { FeatureBlock } from '../features/feature-set.js'
-import { residentSource } from '../features/feature-source.js'
+import type { OpenFeatures } from '../features/open-features.js'
 import type { TrainingData } from '../head/types.js'
 import type { Sha256 } from '../identity/hash.js'
 
-/** Keys of all blocks that every block has, in order. */
-const commonKeys = (blocks: readonly FeatureBlock[]): readonly Sha256[] => {
-  const [first, ...others] = blocks
-  const sets = others.map(({ keys }) => new Set(keys))
-  return (first?.keys ?? []).filter((key) => sets.every((set) => set.has(key)))
-}
-
-const selectRows = ({ keys, values, width }: FeatureBlock, wanted: readonly Sha256[]) => {
-  if (keys.length === wanted.length) return values
-  const selected = new Float32Array(wanted.length * width)
-  const rowOf = new Map(keys.map((key, row) => [key, row]))
-  wanted.forEach((key, to) => {
-    const from = rowOf.get(key) ?? 0
-    selected.set(values.subarray(from * width, (from + 1) * width), to * width)
+/** The samples of the keys; both are sorted by key. */
+const samplesOf = (samples: readonly Sample[], keys: readonly Sha256[]): Sample[] => {
+  let next = 0
+  return keys.map((key) => {
+    while ((samples[next]?.key ?? key) < key) next += 1
+    const sample = samples[next]
+    if (sample?.key !== key)
+      throw new HeadstartError('FEATURES_MISMATCH', `the dataset has no sample ${key}`)
+    return sample
   })
-  return selected
 }
 
 /** Classes that have a sample in train. */
-const trainedClasses = (samples: readonly Sample[]): ReadonlySet<number> =>
-  new Set(samples.filter(({ split }) => split === 'train').flatMap(({ label }) => [...label]))
+const trainedClasses = (samples: readonly Sample[]): ReadonlySet<number> => {
+  const classes = new Set<number>()
+  for (const { split, label } of samples)
+    if (split === 'train') for (const index of label) classes.add(index)
+  return classes
+}
 
 /**
  * A class must not vanish because all its samples are in quarantine: the head would still name it.
@@ -47,27 +44,23 @@ const assertClassesLeft = ({ samples, target }: Dataset, left: readonly Sample[]
 }
 
 /**
- * Training data in key order; samples that are in quarantine in any view are left out.
+ * Training data in key order.
  *
- * @param blocks one a view, view 0 first.
- * @throws DATASET_CLASS_TOO_SMALL when quarantine left a class without a training sample.
+ * @param features of all views; what is in quarantine in any of them is left out there.
+ * @throws DATASET_CLASS_TOO_SMALL when quarantine left a class without a training sample;
+ *   FEATURES_MISMATCH when the features are not those of this dataset.
  */
 export const joinTrainingData = (
   dataset: Dataset,
-  blocks: readonly FeatureBlock[],
+  { source, keys }: Pick<OpenFeatures, 'source' | 'keys'>,
   featureShape: readonly number[],
 ): TrainingData => {
-  const keys = commonKeys(blocks)
-  const sampleOf = new Map(dataset.samples.map((sample) => [sample.key, sample]))
-  const samples = keys.flatMap((key) => sampleOf.get(key) ?? [])
+  const samples = samplesOf(dataset.samples, keys)
   assertClassesLeft(dataset, samples)
   return {
-    features: residentSource(
-      blocks.map((block) => selectRows(block, keys)),
-      blocks[0]?.width ?? 0,
-    ),
+    features: source,
     rows: keys.length,
-    width: blocks[0]?.width ?? 0,
+    width: source.width,
     featureShape,
     target: dataset.target,
     labels: samples.map(({ label }) => label),

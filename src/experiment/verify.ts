@@ -3,7 +3,8 @@ import { openContent } from '../dataset/open-content.js'
 import { loadDataset } from '../dataset/save.js'
 import { HeadstartError } from '../errors.js'
 import type { EngineSettings } from '../extractor/engine-settings.js'
-import { loadFeatureSet, loadFeatures } from '../features/feature-set.js'
+import { loadFeatureSet } from '../features/feature-set.js'
+import { openFeatures } from '../features/open-features.js'
 import { openModel } from '../model/open-model.js'
 import { checkParity } from '../model/parity.js'
 import type { Parity, RunRecord } from '../model/run-record.js'
@@ -34,20 +35,23 @@ export const verifyRun = async (request: VerifyRequest): Promise<Parity> => {
   const featureSet = await loadFeatureSet(store, id)
   if (featureSet === null)
     throw new HeadstartError('NOT_FOUND', `the feature set ${id} of the run was removed`)
-  const features = await loadFeatures(store, featureSet)
   const dataset = await loadDataset(store, run.dataset.datasetId)
   const { objects, content: from } = request
-  const reader = await openContent({ store, objects, dataset, from })
+  const features = await openFeatures(store, [featureSet], { signal })
   try {
-    const model = await openModel(store, run, { settings: request.engines })
+    const reader = await openContent({ store, objects, dataset, from })
     try {
-      const { extractor } = model
-      const compared = { extractor, features, featureSet, dataset, reader }
-      return await checkParity({ ...compared, samples, signal })
+      const model = await openModel(store, run, { settings: request.engines })
+      try {
+        const { extractor } = model
+        return await checkParity({ extractor, features, dataset, reader, samples, signal })
+      } finally {
+        await model.close()
+      }
     } finally {
-      await model.close()
+      await reader.close()
     }
   } finally {
-    await reader.close()
+    await features.close()
   }
 }

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { HeadstartError } from '../errors.js'
 import { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from '../extractor/engine-settings.js'
+import { defaultMemoryBytes } from '../features/memory-budget.js'
 import { withDiskCache } from '../store/disk-cache.js'
 import type { OpenObjects } from '../store/object-source.js'
 import {
@@ -21,6 +22,10 @@ export interface Workspace {
   readonly store: Store
   /** Buckets to read datasets from, with the S3 settings of the store; closed with the workspace. */
   readonly objects: OpenObjects
+  /** Copies of a remote store's objects, by their SHA-256; undefined: the store is local. */
+  readonly objectCacheDir: string | undefined
+  /** Most memory that features of a training may take, in bytes. */
+  readonly memoryBytes: number
   /** Remembered hashes of local files. */
   readonly hashCacheDir: string
   readonly checkpointDir: string
@@ -32,6 +37,8 @@ export interface WorkspaceOptions extends Partial<OpenStoreOptions> {
   readonly directory: string
   /** Bound of local copies of remote shards, in bytes. */
   readonly cacheBytes: number
+  /** Most memory that features of a training may take, in bytes; default: 70 % of what there is. */
+  readonly memoryBytes?: number
   /** What the operator decides about engines; default: any device, no SavedModel. */
   readonly engines?: EngineSettings
 }
@@ -60,15 +67,19 @@ export const openWorkspace = async (options: WorkspaceOptions): Promise<Workspac
   const opened = await openStore({ ...options, url })
   const cacheDir = join(state, 'cache')
   // A local store is its own cache.
-  const store = url.startsWith('file:')
-    ? opened
-    : withDiskCache(opened, join(cacheDir, 'objects'), options.cacheBytes)
+  const objectCacheDir = url.startsWith('file:') ? undefined : join(cacheDir, 'objects')
+  const store =
+    objectCacheDir === undefined
+      ? opened
+      : withDiskCache(opened, objectCacheDir, options.cacheBytes)
   const objects = createObjectOpener(options)
   return {
     options,
     engines: options.engines ?? DEFAULT_ENGINE_SETTINGS,
     store,
     objects: objects.open,
+    objectCacheDir,
+    memoryBytes: options.memoryBytes ?? defaultMemoryBytes(),
     hashCacheDir: join(cacheDir, 'hashes'),
     checkpointDir: join(cacheDir, 'checkpoints'),
     close: async () => {

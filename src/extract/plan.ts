@@ -9,7 +9,7 @@ import type { Sha256 } from '../identity/hash.js'
 import { featureSetIdOf } from '../identity/ids.js'
 import type { Store } from '../store/port.js'
 import type { Certified } from './certify.js'
-import type { PlannedShard } from './shards.js'
+import type { PlannedShard } from './column.js'
 
 /**
  * The shards that hold these samples, in key order.

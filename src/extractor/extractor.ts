@@ -9,6 +9,7 @@ import { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from './engine-settings.
 import { createEnginePool, type EnginePool } from './engines/pool.js'
 import { batchSizeOf } from './fixed-batch.js'
 import { decodeSample, type SampleContent } from './input.js'
+import { assertOnePass } from './passes.js'
 import { type ExtractorSpec, extractorIdOfSpec } from './spec.js'
 
 export type { SampleContent } from './input.js'
@@ -18,11 +19,7 @@ export type Row =
   | { readonly ok: true; readonly features: Float32Array }
   | { readonly ok: false; readonly reason: string }
 
-export interface Extractor {
-  readonly id: Sha256
-  readonly spec: ExtractorSpec
-  /** Values in one row. */
-  readonly width: number
+interface ForwardPath {
   /** Samples that `rows` should be given at a time. */
   readonly batchSize: number
   /** Calls of `rows` that keep every engine thread and the decoders busy. */
@@ -31,13 +28,33 @@ export interface Extractor {
   info(): EngineInfo | null
   /** Tensors alive in the engine thread that answered last. */
   tensorCount(): number
+  close(): Promise<void>
+}
+
+export interface Extractor extends ForwardPath {
+  readonly id: Sha256
+  readonly spec: ExtractorSpec
+  /** Values in one row. */
+  readonly width: number
   /**
    * One row for each sample, in order. Faults of the content are answers, faults of the engine throw.
    *
    * @throws ENGINE_FAILED, ENGINE_UNAVAILABLE, EXTRACTOR_INPUT_MISMATCH.
    */
   rows(samples: readonly SampleContent[]): Promise<Row[]>
-  close(): Promise<void>
+}
+
+/** Several extractors that one forward pass computes: they differ in cut and pooling only. */
+export interface Pass extends ForwardPath {
+  readonly specs: readonly ExtractorSpec[]
+  /**
+   * For each sample one row an extractor, in the order of `specs`; with the bits that each extractor
+   * gives alone. Content that cannot be decoded has no row in any of them; a row that is not finite is
+   * missing where it is not finite only.
+   *
+   * @throws as Extractor.rows.
+   */
+  rows(samples: readonly SampleContent[]): Promise<Row[][]>
 }
 
 type Decoded = Uint8Array | Float32Array | { readonly reason: string }
@@ -71,21 +88,30 @@ export interface ExtractorOptions {
   readonly settings?: EngineSettings | undefined
 }
 
-/** Starts the engine threads of an extractor. Close it. */
-export const openExtractor = (
-  spec: ExtractorSpec,
+const checkedRow = (features: Float32Array): Row =>
+  features.every(Number.isFinite)
+    ? { ok: true, features }
+    : { ok: false, reason: 'its features are not finite' }
+
+/** Starts the engine threads of extractors that share a forward pass. Close it. */
+export const openPass = (
+  specs: readonly ExtractorSpec[],
   base: LoadedBase,
   options: ExtractorOptions = {},
-): Extractor => {
-  if (base.baseId !== spec.base.id)
+): Pass => {
+  assertOnePass(specs)
+  const [first, ...others] = specs as readonly [ExtractorSpec, ...ExtractorSpec[]]
+  if (base.baseId !== first.base.id)
     throw new HeadstartError('FEATURES_MISMATCH', 'the extractor belongs to another base')
-  const { cut, pooling, engine, fixedBatch, precision, input } = spec
+  const { cut, pooling, engine, fixedBatch, precision, input } = first
   const { settings = DEFAULT_ENGINE_SETTINGS, threads } = options
+  const beside = others.map((spec) => ({ cut: spec.cut, pooling: spec.pooling }))
   const pool: EnginePool = createEnginePool(
-    { base, engine, settings, precision, cut, pooling, fixedBatch, input },
+    { base, engine, settings, precision, cut, pooling, beside, fixedBatch, input },
     { threads },
   )
-  const width = widthOf(spec.featureShape)
+  const widths = specs.map((spec) => widthOf(spec.featureShape))
+  const width = widths.reduce((sum, one) => sum + one, 0)
   let info: EngineInfo | null = null
   let tensors = 0
 
@@ -98,7 +124,7 @@ export const openExtractor = (
     if (answer.values.length !== count * width)
       throw new HeadstartError(
         'CUT_UNUSABLE',
-        `${cut} gives [${answer.shape.join(', ')}], [${spec.featureShape.join(', ')}] was expected`,
+        `${specs.map((spec) => spec.cut).join(', ')} gives [${answer.shape.join(', ')}], [${specs.map((spec) => spec.featureShape.join(', ')).join('] and [')}] was expected`,
       )
     info ??= { ...answer.info, version: `${answer.info.version}, ${decoderVersion()}` }
     tensors = answer.tensorCount
@@ -106,9 +132,7 @@ export const openExtractor = (
   }
 
   return {
-    id: extractorIdOfSpec(spec),
-    spec,
-    width,
+    specs,
     batchSize: batchSizeOf(engine, fixedBatch, pool.usesGpu),
     // Each thread computes one batch while the next one is decoded.
     parallelBatches: pool.threads * 2,
@@ -116,17 +140,32 @@ export const openExtractor = (
     tensorCount: () => tensors,
     close: () => pool.close(),
     rows: async (samples) => {
-      const decoded = await Promise.all(samples.map((sample) => decode(spec, sample)))
+      const decoded = await Promise.all(samples.map((sample) => decode(first, sample)))
       const values = await forward(decoded.filter(isDecoded))
-      let row = 0
-      return decoded.map((item): Row => {
-        if (!isDecoded(item)) return { ok: false, reason: item.reason }
-        const features = values.subarray(row * width, (row + 1) * width)
-        row += 1
-        return features.every(Number.isFinite)
-          ? { ok: true, features }
-          : { ok: false, reason: 'its features are not finite' }
-      })
+      let start = 0
+      return decoded.map((item): Row[] =>
+        widths.map((one) => {
+          if (!isDecoded(item)) return { ok: false, reason: item.reason }
+          start += one
+          return checkedRow(values.subarray(start - one, start))
+        }),
+      )
     },
+  }
+}
+
+/** Starts the engine threads of an extractor. Close it. */
+export const openExtractor = (
+  spec: ExtractorSpec,
+  base: LoadedBase,
+  options: ExtractorOptions = {},
+): Extractor => {
+  const { rows, specs: _, ...pass } = openPass([spec], base, options)
+  return {
+    ...pass,
+    id: extractorIdOfSpec(spec),
+    spec,
+    width: widthOf(spec.featureShape),
+    rows: async (samples) => (await rows(samples)).flat(),
   }
 }

@@ -1,13 +1,13 @@
 // Owns the feature set: the certificate that all shards of one extractor for one dataset are there,
 // with the length and SHA-256 of each. Written last. Knows no labels and no engine.
 import { z } from 'zod'
-import { HeadstartError, isHeadstartError } from '../errors.js'
+import { isHeadstartError } from '../errors.js'
 import { type Sha256, sha256 } from '../identity/hash.js'
 import { encodeJson, getJson, putJson } from '../store/json.js'
 import type { Store, StoreKey } from '../store/port.js'
 import { decodeShard } from './arrow.js'
-import { quarantinedSchema, type Shard, sha256Schema, widthOf } from './shard.js'
-import { assertShardIdentity } from './shard-check.js'
+import { quarantinedSchema, type Shard, sha256Schema } from './shard.js'
+import { assertShardIdentity, corruptShard } from './shard-check.js'
 
 export const featureSetSchema = z.strictObject({
   version: z.literal(1),
@@ -57,52 +57,18 @@ export const saveFeatureSet = async (store: Store, featureSet: FeatureSet): Prom
  * @throws FEATURES_CORRUPT (details: the store key) when it is missing or has other bytes.
  */
 export const loadShard = async (store: Store, shard: FeatureSetShard): Promise<Shard> => {
-  const corrupt = (what: string, cause?: unknown) =>
-    new HeadstartError('FEATURES_CORRUPT', `shard ${shard.key} ${what}`, {
-      cause,
-      details: [shard.key],
-    })
   let bytes: Uint8Array | null
   try {
     bytes = await store.get(shard.key)
   } catch (error) {
     if (isHeadstartError(error, 'STORE_CORRUPT'))
-      throw corrupt('does not have the bytes that were written', error)
+      throw corruptShard(shard.key, 'does not have the bytes that were written', error)
     throw error
   }
-  if (bytes === null) throw corrupt('is missing')
+  if (bytes === null) throw corruptShard(shard.key, 'is missing')
   if (bytes.length !== shard.bytes || sha256(bytes) !== shard.sha256)
-    throw corrupt('is not the one that its feature set names')
+    throw corruptShard(shard.key, 'is not the one that its feature set names')
   const decoded = decodeShard(bytes)
   assertShardIdentity(shard.key, decoded)
   return decoded
-}
-
-export interface FeatureBlock {
-  /** Sorted. */
-  readonly keys: readonly Sha256[]
-  /** [keys.length, width] row-major. */
-  readonly values: Float32Array
-  readonly width: number
-  readonly shards: readonly Shard['metadata'][]
-}
-
-/** All features of a set in one block, in key order. Shards are read one after another. */
-export const loadFeatures = async (store: Store, set: FeatureSet): Promise<FeatureBlock> => {
-  const width = widthOf(set.featureShape)
-  const values = new Float32Array(set.rows * width)
-  const keys: Sha256[] = []
-  const shards: Shard['metadata'][] = []
-  for (const entry of set.shards) {
-    const shard = await loadShard(store, entry)
-    if (shard.metadata.extractorId !== set.extractorId || shard.keys.length !== entry.rows)
-      throw new HeadstartError(
-        'FEATURES_MISMATCH',
-        `shard ${entry.key} belongs to another extractor`,
-      )
-    values.set(shard.values, keys.length * width)
-    for (const key of shard.keys) keys.push(key)
-    shards.push(shard.metadata)
-  }
-  return { keys, values, width, shards }
 }

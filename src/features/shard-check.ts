@@ -5,13 +5,18 @@ import type { StoreKey } from '../store/port.js'
 import type { Shard } from './shard.js'
 import { parseShardStoreKey, shardPrefix } from './shard-name.js'
 
+/** A shard that has to be computed again. */
+export const corruptShard = (key: StoreKey, what: string, cause?: unknown): HeadstartError =>
+  new HeadstartError('FEATURES_CORRUPT', `shard ${key} ${what}`, { cause, details: [key] })
+
 /**
  * Rows and quarantined samples together must give the shard key of the name; rows must be sorted.
  *
  * @throws FEATURES_CORRUPT (details: the store key).
  */
 export const assertShardIdentity = (storeKey: StoreKey, { metadata, keys }: Shard): void => {
-  const all = [...keys, ...metadata.quarantine.map(({ key }) => key)].sort()
+  const lost = metadata.quarantine.map(({ key }) => key)
+  const all = lost.length === 0 ? keys : [...keys, ...lost].sort()
   const shardKey = shardKeyOf(metadata.extractorId, all)
   const isNamed =
     storeKey.startsWith(shardPrefix(metadata.extractorId)) &&
@@ -19,11 +24,5 @@ export const assertShardIdentity = (storeKey: StoreKey, { metadata, keys }: Shar
     metadata.shardKey === shardKey
   const isSorted = keys.every((key, i) => i === 0 || (keys[i - 1] ?? '') < key)
   if (isNamed && isSorted) return
-  throw new HeadstartError(
-    'FEATURES_CORRUPT',
-    `shard ${storeKey} holds other samples than it says`,
-    {
-      details: [storeKey],
-    },
-  )
+  throw corruptShard(storeKey, 'holds other samples than it says')
 }

@@ -6,7 +6,7 @@ import { residentSource } from '../features/feature-source.js'
 import { ensureHeadBackend } from './backend.js'
 import { plainBatches } from './batches.js'
 import { type BuiltHead, buildHead, unitsOf } from './build.js'
-import type { HeadSpec } from './spec.js'
+import type { CustomSpec, HeadSpec } from './spec.js'
 import { createStepTargets } from './targets.js'
 import { createTrainer } from './trainer.js'
 import type { TrainingData } from './types.js'
@@ -40,8 +40,8 @@ const zeroData = (featureShape: readonly number[], target: Target): TrainingData
 }
 
 /** One step on zeros: layers without a gradient on this backend show in it. Changes the weights. */
-const tryStep = async (head: BuiltHead, request: FitRequest): Promise<void> => {
-  const spec: HeadSpec = { ...request.spec, classWeights: 'none' }
+const tryStep = async (head: BuiltHead, custom: CustomSpec, request: FitRequest): Promise<void> => {
+  const spec: CustomSpec = { ...custom, classWeights: 'none' }
   const data = zeroData(request.featureShape, request.target)
   const rows = Uint32Array.from({ length: TRIAL_ROWS }, (_, row) => row)
   const targets = createStepTargets(spec, data, rows, false)
@@ -61,7 +61,7 @@ const tryHead = async (request: FitRequest): Promise<void> => {
   const { spec, featureShape, target } = request
   const head = await buildHead({ spec, featureShape, target, seed: null })
   try {
-    if (spec.kind === 'custom' && unitsOf(target) > 0) await tryStep(head, request)
+    if (spec.kind === 'custom' && unitsOf(target) > 0) await tryStep(head, spec, request)
   } finally {
     head.dispose()
   }

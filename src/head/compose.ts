@@ -17,6 +17,7 @@ import { cutLayersModel } from '../extractor/engines/tfjs-cut.js'
 import type { ExtractorSpec } from '../extractor/spec.js'
 import { headArtifactsOf, modelFromArtifacts } from './artifacts.js'
 import { ensureHeadBackend } from './backend.js'
+import { type FoldedModel, foldBatchNorm } from './fold-batchnorm.js'
 import { createGraphCopy, type GraphCopy } from './replay.js'
 import type { HeadArtifacts } from './types.js'
 
@@ -102,14 +103,10 @@ const disposeWeights = (model: LayersModel): void => {
   for (const weight of new Set(model.weights)) weight.dispose()
 }
 
-/**
- * Input of the base (normalised float32) -> cut -> pooling -> head. Names of the base's layers stay;
- * a layer of the head, or of a nested model, whose name is taken gets a number behind it. Everything
- * that is allocated is freed before it returns.
- *
- * @throws CUT_NOT_FOUND, CUT_UNUSABLE, HEAD_INVALID, STORE_CORRUPT, EXPORT_FAILED.
- */
-export const composeModel = async (request: ComposeRequest): Promise<HeadArtifacts> => {
+const composeAs = async <T>(
+  request: ComposeRequest,
+  finish: (model: LayersModel, artifacts: HeadArtifacts) => T,
+): Promise<T> => {
   await ensureHeadBackend()
   if (request.base.format !== 'layers-model')
     throw new HeadstartError('CUT_UNUSABLE', 'a GraphModel has no layers to compose a model of')
@@ -121,7 +118,8 @@ export const composeModel = async (request: ComposeRequest): Promise<HeadArtifac
     if (loaded.format !== 'layers-model') throw new Error('the base is no LayersModel')
     base = loaded.model
     const cut = cutLayersModel(TFJS, base, request.cut)
-    return artifactsOf(build(cut, head.model, request, copy), copy)
+    const model = build(cut, head.model, request, copy)
+    return finish(model, artifactsOf(model, copy))
   } catch (error) {
     throw failed(error)
   } finally {
@@ -129,4 +127,35 @@ export const composeModel = async (request: ComposeRequest): Promise<HeadArtifac
     head.dispose()
     if (base !== undefined) disposeWeights(base)
   }
+}
+
+/**
+ * Input of the base (normalised float32) -> cut -> pooling -> head. Names of the base's layers stay;
+ * a layer of the head, or of a nested model, whose name is taken gets a number behind it. Everything
+ * that is allocated is freed before it returns.
+ *
+ * @throws CUT_NOT_FOUND, CUT_UNUSABLE, HEAD_INVALID, STORE_CORRUPT, EXPORT_FAILED.
+ */
+export const composeModel = (request: ComposeRequest): Promise<HeadArtifacts> =>
+  composeAs(request, (_, artifacts) => artifacts)
+
+/**
+ * The same without BatchNormalization, of base and head.
+ *
+ * @throws EXPORT_IMPOSSIBLE, and what composeModel throws.
+ */
+export const composeFoldedModel = (request: ComposeRequest): Promise<FoldedModel> =>
+  composeAs(request, (model, artifacts) =>
+    foldBatchNorm(
+      artifacts,
+      (layer, use) => (model.getLayer(layer).getOutputAt(use) as SymbolicTensor).shape,
+    ),
+  )
+
+/** Shape of one input of a head, without the batch axis. @throws STORE_CORRUPT, HEAD_INVALID. */
+export const headInputShapeOf = async (artifacts: HeadArtifacts): Promise<readonly number[]> => {
+  await ensureHeadBackend()
+  const { model, dispose } = await modelFromArtifacts(artifacts)
+  dispose()
+  return (model.inputs[0] as SymbolicTensor).shape.slice(1) as number[]
 }

@@ -20,12 +20,14 @@ export const predictRows = async (request: {
   readonly outputs: number
   readonly predict: (features: Float32Array, rows: number) => Float32Array
   readonly signal?: AbortSignal | undefined
+  /** Rows of one call of `predict`. */
+  readonly batchRows?: number
 }): Promise<Float32Array> => {
-  const { data, rows, outputs, predict, signal } = request
+  const { data, rows, outputs, predict, signal, batchRows = ROWS_A_BATCH } = request
   const result = new Float32Array(rows.length * outputs)
   const pause = yieldToLoop()
   let done = 0
-  for await (const { features, count } of plainBatches(data.features, rows, ROWS_A_BATCH)) {
+  for await (const { features, count } of plainBatches(data.features, rows, batchRows)) {
     assertNotAborted(signal)
     result.set(predict(features, count), done * outputs)
     done += count

@@ -9,7 +9,7 @@ const TOP = 5
 type Labels = readonly (readonly number[])[]
 
 const ratio = (part: number, whole: number): number => (whole > 0 ? part / whole : 0)
-const logOf = (p: number): number => Math.log(Math.min(Math.max(p, CLIP), 1 - CLIP))
+export const logOf = (p: number): number => Math.log(Math.min(Math.max(p, CLIP), 1 - CLIP))
 
 /** Index of the largest of `size` values; the first of equals. */
 const argMax = (values: Float32Array, offset: number, size: number): number => {
@@ -31,7 +31,7 @@ const rankOf = (values: Float32Array, offset: number, size: number, at: number):
   return rank
 }
 
-interface Counts {
+export interface Counts {
   readonly truePositive: number
   readonly predicted: number
   readonly support: number
@@ -51,7 +51,7 @@ const classMetrics = (names: readonly string[], counts: readonly Counts[]): Clas
  * neither says nothing and is left out. 0 if no class occurs. As scikit-learn's f1_score(average =
  * 'macro', zero_division = 0) without `labels` for single labels.
  */
-const macroF1 = (counts: readonly Counts[]): number => {
+export const macroF1 = (counts: readonly Counts[]): number => {
   const present = counts.filter(({ predicted, support }) => predicted + support > 0)
   const sum = present.reduce(
     (total, { truePositive, predicted, support }) =>
@@ -144,7 +144,7 @@ const multiMetrics = (
 }
 
 /** R2 of one output: 1 - residual / total; for a constant target 1 if all are met, else 0. */
-const r2Of = (residual: number, total: number, isConstant: boolean): number => {
+export const r2Of = (residual: number, total: number, isConstant: boolean): number => {
   if (!isConstant && total > 0) return 1 - residual / total
   return residual === 0 ? 1 : 0
 }

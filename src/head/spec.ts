@@ -1,11 +1,12 @@
 // Owns the head spec: what a head is and how it is trained, complete, every default written out.
 // Refuses unknown keys, values out of range, and settings that the chosen optimizer would ignore.
 import { z } from 'zod'
-import type { JsonValue } from '../identity/canonical-json.js'
+import { topologySchema } from './topology-schema.js'
 
-const MAX_TOPOLOGY_BYTES = 8 * 2 ** 20
-const MAX_TOPOLOGY_DEPTH = 64
+const FIRST_ORDER = ['adam', 'adamw', 'sgd'] as const
+const FIRST_ORDER_DEFAULTS = { epochs: 30, batchSize: 32, learningRate: 0.001 } as const
 const SGD_MOMENTUM = 0.9
+const EXACT_DEFAULTS = { epochs: 200, tolerance: 1e-5 } as const
 
 const earlyStopping = z.strictObject({
   patience: z.int().min(1).max(10_000).describe('Epochs without improvement before stopping.'),
@@ -30,11 +31,36 @@ const classWeights = z.union([
 ])
 type ClassWeights = z.input<typeof classWeights>
 
+const firstOrder = z
+  .enum(FIRST_ORDER, {
+    error: ({ input }) => (input === 'lbfgs' ? 'lbfgs is for linear heads only' : undefined),
+  })
+  .default('adam')
+
 const common = {
-  epochs: z.int().min(1).max(10_000).default(30),
-  batchSize: z.int().min(1).max(65_536).default(32).describe('Samples a step.'),
-  optimizer: z.enum(['adam', 'adamw', 'sgd']).default('adam'),
-  learningRate: z.number().gt(0).max(100).default(0.001),
+  epochs: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .nullable()
+    .default(null)
+    .describe(
+      `${FIRST_ORDER_DEFAULTS.epochs} when left out; lbfgs: the most iterations, ${EXACT_DEFAULTS.epochs}.`,
+    ),
+  batchSize: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .nullable()
+    .default(null)
+    .describe(`Samples a step: ${FIRST_ORDER_DEFAULTS.batchSize} when left out; null for lbfgs.`),
+  learningRate: z
+    .number()
+    .gt(0)
+    .max(100)
+    .nullable()
+    .default(null)
+    .describe(`${FIRST_ORDER_DEFAULTS.learningRate} when left out; null for lbfgs.`),
   momentum: z
     .number()
     .min(0)
@@ -42,6 +68,15 @@ const common = {
     .nullable()
     .default(null)
     .describe(`sgd only: ${SGD_MOMENTUM} when left out; null for the others.`),
+  tolerance: z
+    .number()
+    .gt(0)
+    .max(1)
+    .nullable()
+    .default(null)
+    .describe(
+      `lbfgs only: ends when no part of the gradient is larger; ${EXACT_DEFAULTS.tolerance} when left out.`,
+    ),
   weightDecay: z
     .number()
     .min(0)
@@ -72,81 +107,120 @@ const common = {
     .describe('Needs a validation split; the best weights are restored.'),
 }
 
-/** Why a value is no JSON that can be kept, or null. Iterative: hostile nesting costs no stack. */
-const topologyFault = (topology: unknown): string | null => {
-  let level: unknown[] = [topology]
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > MAX_TOPOLOGY_DEPTH) return `nests deeper than ${MAX_TOPOLOGY_DEPTH}`
-    const next: unknown[] = []
-    for (const value of level) {
-      if (value !== null && typeof value === 'object') {
-        for (const child of Object.values(value)) next.push(child)
-      } else if (!isScalar(value)) return 'holds a value that is not JSON'
-    }
-    level = next
-  }
-  const bytes = Buffer.byteLength(JSON.stringify(topology))
-  return bytes > MAX_TOPOLOGY_BYTES ? `has ${bytes} bytes, more than ${MAX_TOPOLOGY_BYTES}` : null
-}
-
-const isScalar = (value: unknown): boolean =>
-  value === null || ['string', 'boolean'].includes(typeof value) || Number.isFinite(value)
-
-const topology = z
-  .record(z.string(), z.unknown())
-  .describe('`modelTopology` of a TF.js LayersModel; its weights are drawn anew.')
-  .superRefine((value, context) => {
-    const fault = topologyFault(value)
-    if (fault !== null) context.addIssue({ code: 'custom', message: `the topology ${fault}` })
-  }) as unknown as z.ZodType<{ readonly [key: string]: JsonValue }>
-
 const linear = z.strictObject({
   kind: z.literal('linear').describe('One dense layer on the features.'),
   ...common,
+  optimizer: z.enum([...FIRST_ORDER, 'lbfgs']).default('adam'),
 })
 const mlp = z.strictObject({
   kind: z.literal('mlp').describe('Hidden dense layers with ReLU, then a dense layer.'),
   width: z.int().min(1).max(16_384).default(256).describe('Units of each hidden layer.'),
   depth: z.int().min(1).max(16).default(1).describe('Hidden layers.'),
   ...common,
+  optimizer: firstOrder,
 })
 const custom = z.strictObject({
   kind: z.literal('custom').describe('Any TF.js LayersModel topology.'),
-  topology,
+  topology: topologySchema,
   ...common,
+  optimizer: firstOrder,
 })
 
+export const written = z.discriminatedUnion('kind', [linear, mlp, custom])
+type Written = z.output<typeof written>
+
+/** Members that the chosen optimizer would ignore, each with why. */
+const ignored = (spec: Written): [keyof Written, string][] => {
+  const faults: [keyof Written, string | false][] = [
+    [
+      'weightDecay',
+      spec.optimizer === 'adam' &&
+        spec.weightDecay > 0 &&
+        'adam has no decoupled weight decay: use optimizer adamw or sgd, or l2',
+    ],
+    [
+      'momentum',
+      spec.optimizer !== 'sgd' &&
+        spec.momentum !== null &&
+        `${spec.optimizer} has no momentum to set: leave it out, or use optimizer sgd`,
+    ],
+    [
+      'dropout',
+      spec.kind === 'custom' &&
+        spec.dropout > 0 &&
+        'a custom head has the Dropout layers of its topology only',
+    ],
+  ]
+  if (spec.optimizer === 'lbfgs') {
+    const why = 'lbfgs takes whole steps over all rows to the one optimum'
+    faults.push(
+      ['batchSize', spec.batchSize !== null && `${why}: it has no batches`],
+      ['learningRate', spec.learningRate !== null && `${why}: it finds its step lengths itself`],
+      ['weightDecay', spec.weightDecay > 0 && `${why}: use l2`],
+      ['dropout', spec.dropout > 0 && `${why}: noise would move the optimum; use l2`],
+      ['earlyStopping', spec.earlyStopping !== null && `${why}: set tolerance, or fewer epochs`],
+    )
+  } else {
+    faults.push(['tolerance', spec.tolerance !== null && 'only lbfgs ends by its gradient'])
+  }
+  return faults.filter((fault): fault is [keyof Written, string] => fault[1] !== false)
+}
+
+/** What is left out written out, so that the same training has one spec and one run id. */
+const complete = (spec: Written): Written =>
+  spec.optimizer === 'lbfgs'
+    ? {
+        ...spec,
+        epochs: spec.epochs ?? EXACT_DEFAULTS.epochs,
+        tolerance: spec.tolerance ?? EXACT_DEFAULTS.tolerance,
+      }
+    : {
+        ...spec,
+        epochs: spec.epochs ?? FIRST_ORDER_DEFAULTS.epochs,
+        batchSize: spec.batchSize ?? FIRST_ORDER_DEFAULTS.batchSize,
+        learningRate: spec.learningRate ?? FIRST_ORDER_DEFAULTS.learningRate,
+        momentum: spec.optimizer === 'sgd' ? (spec.momentum ?? SGD_MOMENTUM) : null,
+      }
+
+type PerOptimizer = 'optimizer' | 'epochs' | 'batchSize' | 'learningRate' | 'tolerance'
+
+/** Trained in steps over batches. `epochs` counts passes over the train rows. */
+type FirstOrder<Head> = Omit<Head, PerOptimizer> & {
+  readonly optimizer: (typeof FIRST_ORDER)[number]
+  readonly epochs: number
+  readonly batchSize: number
+  readonly learningRate: number
+  readonly tolerance: null
+}
+
+/** A head of our own making with a first-order optimizer. */
+export type PresetSpec = FirstOrder<z.output<typeof linear>> | FirstOrder<z.output<typeof mlp>>
+export type CustomSpec = FirstOrder<z.output<typeof custom>>
+export type FirstOrderSpec = PresetSpec | CustomSpec
+
+/** A linear head trained to the optimum of its loss. `epochs` is the most iterations. */
+export type ExactSpec = Omit<z.output<typeof linear>, PerOptimizer> & {
+  readonly optimizer: 'lbfgs'
+  readonly epochs: number
+  readonly batchSize: null
+  readonly learningRate: null
+  readonly tolerance: number
+}
+
+/** Complete. `optimizer` tells first-order heads from exact ones, `kind` what is trained. */
+export type HeadSpec = FirstOrderSpec | ExactSpec
+export type HeadSpecInput = z.input<typeof written>
+
 /** Parses a head; the result is complete and is what is hashed. */
-export const headSpecSchema = z
-  .discriminatedUnion('kind', [linear, mlp, custom])
+export const headSpecSchema = written
   .superRefine((spec, context) => {
-    if (spec.optimizer === 'adam' && spec.weightDecay > 0) {
-      context.addIssue({
-        code: 'custom',
-        path: ['weightDecay'],
-        message: 'adam has no decoupled weight decay: use optimizer adamw or sgd, or l2',
-      })
-    }
-    if (spec.optimizer !== 'sgd' && spec.momentum !== null) {
-      context.addIssue({
-        code: 'custom',
-        path: ['momentum'],
-        message: `${spec.optimizer} has no momentum to set: leave it out, or use optimizer sgd`,
-      })
-    }
-    if (spec.kind === 'custom' && spec.dropout > 0) {
-      context.addIssue({
-        code: 'custom',
-        path: ['dropout'],
-        message: 'a custom head has the Dropout layers of its topology only',
-      })
+    for (const [member, message] of ignored(spec)) {
+      context.addIssue({ code: 'custom', path: [member], message })
     }
   })
-  // Complete, so that the same training has one spec and one run id.
-  .overwrite((spec) => ({
-    ...spec,
-    momentum: spec.optimizer === 'sgd' ? (spec.momentum ?? SGD_MOMENTUM) : null,
-  }))
+  .overwrite(complete) as unknown as z.ZodType<HeadSpec, HeadSpecInput>
 
-export type HeadSpec = z.infer<typeof headSpecSchema>
-export type HeadSpecInput = z.input<typeof headSpecSchema>
+export const isExactSpec = (spec: HeadSpec): spec is ExactSpec => spec.optimizer === 'lbfgs'
+
+export const isPresetSpec = (spec: HeadSpec): spec is PresetSpec =>
+  spec.kind !== 'custom' && !isExactSpec(spec)

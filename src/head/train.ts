@@ -1,27 +1,24 @@
 // Owns stage 2: one head trained on features, from spec to published artifacts and their metrics.
 // Refuses data or a spec that cannot be trained, and a loss that is not finite.
-import { SPLITS, type Split } from '../dataset/types.js'
 import { assertNotAborted, HeadstartError, isHeadstartError, messageOf } from '../errors.js'
-import { headArtifactsOf, readWeights } from './artifacts.js'
 import { ensureHeadBackend } from './backend.js'
+import { measureBatchNormalization } from './batch-normalization.js'
 import { epochBatches, rowsOfSplit } from './batches.js'
 import { type BuiltHead, buildHead } from './build.js'
 import { type Checkpoint, trainingFingerprint } from './checkpoint.js'
-import { evaluateHead, predictRows } from './evaluate.js'
+import { predictRows } from './evaluate.js'
+import { type ExactHead, solveTogether } from './exact/solve-together.js'
 import { metricsOf, scoreOf } from './metrics.js'
-import { openHead, predictBatch } from './predict-head.js'
+import { predictBatch } from './predict-head.js'
 import { createProgress, type Progress } from './progress.js'
-import type { HeadSpec } from './spec.js'
-import { createStepTargets, foldScale, type StepTargets, unscale } from './targets.js'
+import { measureTrained, publishHead } from './publish.js'
+import { type FirstOrderSpec, type HeadSpec, isExactSpec } from './spec.js'
+import { createStepTargets, type StepTargets, unscale } from './targets.js'
 import { createTrainer } from './trainer.js'
-import type {
-  EpochMetrics,
-  HeadArtifacts,
-  SplitMetrics,
-  TrainedHead,
-  TrainingData,
-} from './types.js'
+import type { EpochMetrics, SplitMetrics, TrainedHead, TrainingData } from './types.js'
 import { assertTrainable } from './validate.js'
+
+export { measureSplit } from './publish.js'
 
 export interface TrainRequest {
   /** Borrowed; never written to. */
@@ -37,15 +34,19 @@ export interface TrainRequest {
   readonly onNotice?: ((message: string) => void) | undefined
 }
 
-/** Loss and score of a split in inference mode on view 0; null where it has no sample. */
+type FirstOrderRequest = TrainRequest & { readonly spec: FirstOrderSpec }
+
+/** Train rows that the metrics of an epoch are measured on, at most. */
+const EPOCH_TRAIN_ROWS = 4096
+
+/** Loss and score of rows in inference mode on view 0; null where there is none. */
 const measure = async (
-  request: TrainRequest,
+  request: FirstOrderRequest,
   head: BuiltHead,
   targets: StepTargets,
-  split: Split,
+  rows: Uint32Array,
 ): Promise<{ readonly loss: number; readonly score: number } | null> => {
   const { data, signal } = request
-  const rows = rowsOfSplit(data.splits, split)
   if (rows.length === 0) return null
   const { outputs, inputShape, model } = head
   const predict = (features: Float32Array, count: number) =>
@@ -58,56 +59,27 @@ const measure = async (
 }
 
 /**
- * The metrics of an epoch: both splits measured after it, in inference mode, on view 0. Running means
- * over the epoch's steps would mix dropout and weights that no longer exist. Costs one forward pass.
+ * The metrics of an epoch, measured after it, in inference mode, on view 0: of the first 4,096 train rows
+ * and of all validation rows. Running means over the epoch's steps would mix dropout and weights that no
+ * longer exist. Costs one forward pass.
  */
 const measureEpoch = async (
-  request: TrainRequest,
+  request: FirstOrderRequest,
   head: BuiltHead,
   targets: StepTargets,
   epoch: number,
 ): Promise<EpochMetrics> => {
-  const train = await measure(request, head, targets, 'train')
-  const validation = await measure(request, head, targets, 'validation')
+  const { splits } = request.data
+  // Rows are ordered by the hash of their content: the first ones are a uniform sample.
+  const sample = rowsOfSplit(splits, 'train').subarray(0, EPOCH_TRAIN_ROWS)
+  const train = await measure(request, head, targets, sample)
+  const validation = await measure(request, head, targets, rowsOfSplit(splits, 'validation'))
   for (const loss of [train?.loss ?? Number.NaN, validation?.loss ?? 0]) {
     if (!Number.isFinite(loss)) {
       throw new HeadstartError('HEAD_DIVERGED', `the loss is ${loss} after epoch ${epoch}`)
     }
   }
   return { epoch, train: train as NonNullable<typeof train>, validation }
-}
-
-const publish = (head: BuiltHead, targets: StepTargets, epoch: number): HeadArtifacts => {
-  const values = readWeights(head.model)
-  if (targets.scale !== null && head.lastDense !== null) {
-    const { weights } = head.model
-    const kernel = values[weights.indexOf(head.lastDense.kernel)] as Float32Array
-    const bias = values[weights.indexOf(head.lastDense.bias)] as Float32Array
-    foldScale(kernel, bias, targets.scale)
-  }
-  // A ReLU can hide a weight that is not finite from the loss.
-  if (values.some((value) => value.some((number) => !Number.isFinite(number)))) {
-    throw new HeadstartError('HEAD_DIVERGED', `a weight is not finite after epoch ${epoch}`)
-  }
-  return headArtifactsOf(head.model, values)
-}
-
-/** Metrics of every split, measured on the artifacts as they will be served. */
-const measurePublished = async (
-  artifacts: HeadArtifacts,
-  { data, signal }: TrainRequest,
-): Promise<TrainedHead['metrics']> => {
-  const predictor = await openHead(artifacts)
-  try {
-    const metrics: Partial<Record<Split, SplitMetrics>> = {}
-    for (const split of SPLITS) {
-      const measured = await evaluateHead(predictor, data, split, signal)
-      if (measured !== undefined) metrics[split] = measured
-    }
-    return metrics
-  } finally {
-    predictor.close()
-  }
 }
 
 /** An interruption stays one when its checkpoint cannot be saved: less work is kept, none is wrong. */
@@ -121,7 +93,7 @@ const saveInterrupted = async (progress: Progress): Promise<void> => {
   }
 }
 
-const trainBuilt = async (request: TrainRequest, head: BuiltHead): Promise<TrainedHead> => {
+const trainBuilt = async (request: FirstOrderRequest, head: BuiltHead): Promise<TrainedHead> => {
   const { data, spec, seed, signal, onEpoch, checkpoint, onNotice } = request
   const trainRows = rowsOfSplit(data.splits, 'train')
   const targets = createStepTargets(spec, data, trainRows, head.lastDense !== null)
@@ -142,9 +114,14 @@ const trainBuilt = async (request: TrainRequest, head: BuiltHead): Promise<Train
     await progress.saveFinal()
     const stoppedEarly = progress.stopped && progress.epoch < spec.epochs
     const bestEpoch = progress.keepBest()
-    const artifacts = publish(head, targets, bestEpoch)
-    const metrics = await measurePublished(artifacts, request)
-    return { artifacts, history: progress.history, bestEpoch, stoppedEarly, metrics }
+    const artifacts = publishHead(head, targets, bestEpoch)
+    const metrics = await measureTrained(artifacts, data, signal)
+    const inferenceMode = metrics.train as SplitMetrics
+    const { batchSize } = spec
+    const modes = { head, data, targets, batchSize, inferenceMode, signal }
+    const batchNormalization = await measureBatchNormalization(modes)
+    const { history } = progress
+    return { artifacts, history, bestEpoch, stoppedEarly, metrics, batchNormalization }
   } catch (error) {
     if (isHeadstartError(error, 'INTERRUPTED')) await saveInterrupted(progress)
     throw error
@@ -154,10 +131,24 @@ const trainBuilt = async (request: TrainRequest, head: BuiltHead): Promise<Train
   }
 }
 
+/** A single head of the exact solver. */
+const trainExact = async (request: TrainRequest, spec: ExactHead['spec']): Promise<TrainedHead> => {
+  const { data, seed, signal, onEpoch, checkpoint, onNotice } = request
+  const [outcome] = await solveTogether({
+    ...{ data, signal, checkpoint, onNotice },
+    heads: [{ spec, seed, views: data.features.viewCount }],
+    onEpoch: (_, metrics) => onEpoch?.(metrics),
+  })
+  if (outcome?.state !== 'trained')
+    throw new HeadstartError('HEAD_DIVERGED', outcome?.message ?? '')
+  return outcome.head
+}
+
 /**
- * Trains a head. The same data, spec, seed, backend and machine give the same bits, interrupted and
- * resumed or not. Features are used as they are; regression targets are standardised within, and the
- * published head predicts target units. Gives way to the event loop about every 10 ms.
+ * Trains a head; one with an exact solver by `solveTogether`. The same data, spec, seed, backend and
+ * machine give the same bits, interrupted and resumed or not. Features are used as they are; regression
+ * targets are standardised within, and the published head predicts target units. Gives way to the event
+ * loop about every 10 ms. Does not read the test split: see `measureSplit`.
  *
  * @throws HEAD_INVALID, HEAD_DIVERGED, INTERRUPTED (after saving the last finished epoch, or saying
  *   that it could not be saved)
@@ -166,11 +157,12 @@ export const trainHead = async (request: TrainRequest): Promise<TrainedHead> => 
   const { data, spec, seed, signal } = request
   assertNotAborted(signal)
   assertTrainable(spec, data)
+  if (isExactSpec(spec)) return trainExact(request, spec)
   await ensureHeadBackend()
   const { featureShape, target } = data
   const head = await buildHead({ spec, featureShape, target, seed })
   try {
-    return await trainBuilt(request, head)
+    return await trainBuilt({ ...request, spec }, head)
   } finally {
     head.dispose()
   }

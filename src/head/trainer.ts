@@ -14,7 +14,7 @@ import {
   readOptimizerState,
   writeOptimizerState,
 } from './optimizer.js'
-import type { HeadSpec } from './spec.js'
+import type { FirstOrderSpec } from './spec.js'
 import type { StepTargets } from './targets.js'
 import type { TrainingData } from './types.js'
 import { unfuseLinearDense } from './unfused-dense.js'
@@ -79,7 +79,7 @@ const disposeFailedTape = (): void => {
 
 export const createTrainer = (request: {
   readonly head: BuiltHead
-  readonly spec: HeadSpec
+  readonly spec: FirstOrderSpec
   readonly seed: number
   readonly data: TrainingData
   readonly targets: StepTargets

@@ -93,5 +93,18 @@ export interface TrainedHead {
   /** The epoch whose weights were kept. */
   readonly bestEpoch: number
   readonly stoppedEarly: boolean
+  /** Of train and, where it has samples, validation; the test split is for whoever reads it once. */
   readonly metrics: Readonly<Partial<Record<Split, SplitMetrics>>>
+  /** Null where the head has no BatchNormalization. */
+  readonly batchNormalization: BatchNormalizationModes | null
+}
+
+/** The train split at the kept weights in both modes; far apart, the moving statistics are not what was trained. */
+export interface BatchNormalizationModes {
+  /** BatchNormalization layers of the head. */
+  readonly layers: number
+  /** With the statistics of batches of `batchSize` rows; no dropout, and nothing is updated. */
+  readonly trainingMode: { readonly loss: number; readonly score: number }
+  /** With the moving statistics, as it is served. */
+  readonly inferenceMode: { readonly loss: number; readonly score: number }
 }

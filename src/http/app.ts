@@ -31,6 +31,7 @@ import { addJobRoutes } from './routes/jobs.js'
 import { addOperationRoutes } from './routes/operations.js'
 import { addPredictRoute } from './routes/predict.js'
 import { addRunRoutes } from './routes/runs.js'
+import { addSweepRoutes } from './routes/sweeps.js'
 
 export interface AppOptions {
   readonly context: HttpContext
@@ -172,6 +173,7 @@ export const buildApp = async ({ context, tokens, onNotice }: AppOptions): Promi
     addEnqueueRoutes,
     addFeatureSetRoutes,
     addRunRoutes,
+    addSweepRoutes,
     addPredictRoute,
     addArtifactRoutes,
     addJobRoutes,

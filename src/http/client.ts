@@ -1,6 +1,7 @@
 // Owns the service over HTTP as the command line uses it: the same interface as beside a queue.
 import { z } from 'zod'
 import { HeadstartError, messageOf } from '../errors.js'
+import { sweepRecordSchema } from '../model/sweep-record.js'
 import {
   extractionResultSchema,
   jobResultSchema,
@@ -87,6 +88,8 @@ export const createHttpService = (options: HttpServiceOptions): Service => {
 
     getRun: async (reference) =>
       (await ask(shownRunSchema, { path: `/v1/runs/${encodeURIComponent(reference)}` })).run,
+
+    getSweep: (id) => ask(sweepRecordSchema, { path: `/v1/sweeps/${encodeURIComponent(id)}` }),
 
     listRuns: () => ask(listingOf(runSummarySchema), { path: '/v1/runs' }),
 

@@ -134,7 +134,7 @@ export const shownFeatureSetSchema = z.strictObject({
 })
 
 export const removalSchema = z.strictObject({
-  kind: z.enum(['run', 'dataset', 'base', 'featureSet']),
+  kind: z.enum(['run', 'dataset', 'base', 'featureSet', 'sweep']),
   id: sha256Schema,
   names,
   objects: count,

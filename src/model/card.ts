@@ -3,32 +3,23 @@ import { basename } from 'node:path'
 import { z } from 'zod'
 import { BASE_FORMATS, extractorSpecSchema } from '../extractor/spec.js'
 import { sha256Schema } from '../features/shard.js'
+import {
+  type ExportCheck,
+  exportCheckSchema,
+  filesSchema,
+  foldedSchema,
+  notExportedSchema,
+  PART_WORDS,
+} from './card-files.js'
 import { runRecordSchema } from './run-record.js'
-
-export const exportCheckSchema = z.strictObject({
-  /** Seeded inputs that went through the run and through the written files. */
-  samples: z.int().positive(),
-  /** Largest difference between the two, over all outputs of the head and of the whole model. */
-  maxAbsDiff: z.number().nonnegative(),
-  /** Allowed difference relative to max(1, |output|): absolute for probabilities. */
-  tolerance: z.number().nonnegative(),
-})
-export type ExportCheck = z.infer<typeof exportCheckSchema>
 
 const run = runRecordSchema.shape
 
 export const modelCardSchema = z.strictObject({
-  version: z.literal(1),
-  files: z.strictObject({
-    /** Features to outputs. */
-    head: z.string(),
-    /** Normalised input to outputs; null for a GraphModel, which has no layers to compose. */
-    model: z.string().nullable(),
-    /** Every file of both, relative to the card. */
-    all: z.array(
-      z.strictObject({ path: z.string(), bytes: z.int().nonnegative(), sha256: sha256Schema }),
-    ),
-  }),
+  version: z.literal(2),
+  files: filesSchema,
+  notExported: notExportedSchema,
+  foldedBatchNormalization: foldedSchema.nullable(),
   target: run.target,
   /** How content becomes features. `input` is all that is needed to feed the composed model. */
   extractor: extractorSpecSchema,
@@ -75,7 +66,7 @@ const smallClasses = ({ metrics }: Run): string[] => {
   return split.perClass.filter(({ support }) => support < FEW_SAMPLES).map(({ name }) => name)
 }
 
-const limitsOf = (record: Run, hasModel: boolean): string[] => {
+const limitsOf = (record: Run, notExported: ModelCard['notExported']): string[] => {
   const { metrics, dataset, parity, extractors } = record
   const small = smallClasses(record)
   const watched = record.stoppedEarly || record.bestEpoch < record.history.length
@@ -100,7 +91,7 @@ const limitsOf = (record: Run, hasModel: boolean): string[] => {
     ...(parity.bitwise
       ? []
       : ['Training and serving features agree within a tolerance, not bit by bit.']),
-    ...(hasModel ? [] : ['The base is a GraphModel: only the head could be exported.']),
+    ...notExported.map(({ part, reason }) => `Not exported: ${PART_WORDS[part]}; ${reason}.`),
     'Other data, groups of people, calibration, robustness and speed were not measured.',
     'Other engines, devices and TF.js versions give slightly different numbers.',
   ]
@@ -108,6 +99,8 @@ const limitsOf = (record: Run, hasModel: boolean): string[] => {
 
 export interface CardFacts {
   readonly files: ModelCard['files']
+  readonly notExported: readonly ModelCard['notExported'][number][]
+  readonly foldedBatchNormalization: ModelCard['foldedBatchNormalization']
   readonly exportCheck: ExportCheck
   readonly headInputShape: readonly number[]
   /** Version of what exports. */
@@ -117,8 +110,10 @@ export interface CardFacts {
 /** The card of a run. No clock in it: the same run gives the same card. */
 export const describeModel = (record: Run, facts: CardFacts): ModelCard =>
   modelCardSchema.parse({
-    version: 1,
+    version: 2,
     files: facts.files,
+    notExported: [...facts.notExported],
+    foldedBatchNormalization: facts.foldedBatchNormalization,
     target: record.target,
     extractor: record.extractor,
     headInputShape: [...facts.headInputShape],
@@ -153,5 +148,5 @@ export const describeModel = (record: Run, facts: CardFacts): ModelCard =>
       device: record.parity.engine.device,
       exportedBy: facts.exportedBy,
     },
-    limits: limitsOf(record, facts.files.model !== null),
+    limits: limitsOf(record, [...facts.notExported]),
   })

@@ -1,7 +1,10 @@
-// Owns the proof of an export: what the run predicts against what the written files predict.
-import { HeadstartError } from '../errors.js'
-import { type OpenedModel, openModelFolder } from '../head/model-files.js'
-import type { ExportCheck } from './card.js'
+// Owns the proof of an export: what the run predicts against what the written files predict, each loaded
+// the way anyone would load it.
+import { join } from 'node:path'
+import { HeadstartError, messageOf } from '../errors.js'
+import { openOnnxFile } from '../extractor/engines/onnxruntime-file.js'
+import { openModelFolder } from '../head/model-files.js'
+import type { ExportCheck } from './card-files.js'
 import type { CheckSample } from './check-samples.js'
 import type { Model } from './open-model.js'
 import { CROSS_DEVICE_TOLERANCE } from './parity.js'
@@ -10,8 +13,6 @@ export const EXPORT_CHECK_SAMPLES = 8
 
 /** Relative to max(1, |output|), for an extractor on the engine that runs the written model. */
 const EXPORT_TOLERANCE = 1e-5
-/** What loads the written files here; another engine of the run sums in another order. */
-const CHECK_ENGINE = 'wasm'
 /** A few at a time bounds memory for large inputs. */
 const BATCH = 2
 
@@ -20,6 +21,18 @@ export interface Expected {
   readonly input: Float32Array
   readonly features: Float32Array
   readonly outputs: Float32Array
+}
+
+/** One file that is to be checked. */
+export interface Checked {
+  /** Below the folder of the export. */
+  readonly path: string
+  readonly takes: 'input' | 'features'
+  readonly loadedWith: 'tf.loadLayersModel' | 'onnxruntime'
+  /** Shape of one input. */
+  readonly shape: readonly number[]
+  /** Samples in every run, where the file fixes them. */
+  readonly batch: number | null
 }
 
 const failed = (message: string, cause?: unknown): HeadstartError =>
@@ -40,19 +53,43 @@ export const predictExpected = async (
   })
 }
 
-const inBatches = (
-  expected: readonly Expected[],
-  valuesOf: (item: Expected) => Float32Array,
-  predict: (values: Float32Array, rows: number) => Float32Array,
-): Float32Array[] => {
+/** @param values [rows, ...shape]; @returns [rows, outputs]. */
+type Predict = (values: Float32Array, rows: number) => Promise<Float32Array>
+
+interface Opened {
+  readonly predict: Predict
+  close(): Promise<void>
+}
+
+const openWritten = async (folder: string, checked: Checked): Promise<Opened> => {
+  const { path, loadedWith, shape } = checked
+  if (loadedWith === 'onnxruntime') {
+    const file = await openOnnxFile(join(folder, path))
+    return { predict: (values, rows) => file.run(values, [rows, ...shape]), close: file.close }
+  }
+  const model = await openModelFolder(join(folder, path, '..'))
+  return {
+    predict: async (values, rows) => model.predict(values, rows),
+    close: async () => model.close(),
+  }
+}
+
+const inBatches = async (
+  inputs: readonly Float32Array[],
+  batch: number | null,
+  predict: Predict,
+): Promise<Float32Array[]> => {
   const outputs: Float32Array[] = []
-  for (let start = 0; start < expected.length; start += BATCH) {
-    const parts = expected.slice(start, start + BATCH).map(valuesOf)
+  const size = batch ?? BATCH
+  for (let start = 0; start < inputs.length; start += size) {
+    const parts = inputs.slice(start, start + size)
     const width = parts[0]?.length ?? 0
-    const block = new Float32Array(width * parts.length)
+    // A file that fixes its batch is given zeros for the rest.
+    const rows = batch ?? parts.length
+    const block = new Float32Array(width * rows)
     for (const [i, part] of parts.entries()) block.set(part, i * width)
-    const result = predict(block, parts.length)
-    const units = result.length / parts.length
+    const result = await predict(block, rows)
+    const units = result.length / rows
     for (const i of parts.keys()) outputs.push(result.slice(i * units, (i + 1) * units))
   }
   return outputs
@@ -75,64 +112,61 @@ const difference = (expected: readonly Expected[], actual: readonly Float32Array
   return { absolute, relative }
 }
 
-const openWritten = async (folder: string): Promise<OpenedModel> => {
+const LOADERS = { wasm: 'tf.loadLayersModel', onnxruntime: 'onnxruntime' } as const
+
+/**
+ * The head has no base in it. Otherwise another engine than that of the run sums in another order: then
+ * the tolerance is that of parity across devices, and the difference that was found is what counts.
+ */
+const toleranceOf = ({ takes, loadedWith }: Checked, engine: string): number =>
+  takes === 'features' ||
+  (Object.hasOwn(LOADERS, engine) && LOADERS[engine as keyof typeof LOADERS] === loadedWith)
+    ? EXPORT_TOLERANCE
+    : CROSS_DEVICE_TOLERANCE
+
+const predictWritten = async (
+  folder: string,
+  checked: Checked,
+  expected: readonly Expected[],
+): Promise<Float32Array[]> => {
+  const inputs = expected.map((item) => item[checked.takes])
   try {
-    return await openModelFolder(folder)
+    const opened = await openWritten(folder, checked)
+    try {
+      return await inBatches(inputs, checked.batch, opened.predict)
+    } finally {
+      await opened.close()
+    }
   } catch (error) {
-    throw failed(`the written ${folder} does not load again`, error)
+    throw failed(`the written ${checked.path} does not load and run: ${messageOf(error)}`, error)
   }
 }
 
 /**
- * Loads a written model with plain `tf.loadLayersModel` and compares it with the run.
+ * Loads each written file and compares it with the run.
  *
- * @param takes what the model takes: inputs of the base, or features.
- * @returns the largest absolute difference, and the shape of one input.
- * @throws EXPORT_FAILED when the model does not load or differs by more than the tolerance.
+ * @param engine of the run's extractor.
+ * @throws EXPORT_FAILED when a file does not load or differs by more than its tolerance.
  */
-const compareWritten = async (
-  folder: string,
-  takes: 'input' | 'features',
-  expected: readonly Expected[],
-  tolerance: number,
-): Promise<{ readonly absolute: number; readonly inputShape: readonly number[] }> => {
-  const opened = await openWritten(folder)
-  try {
-    const actual = inBatches(expected, (item) => item[takes], opened.predict)
+export const checkExport = async (request: {
+  readonly folder: string
+  readonly files: readonly Checked[]
+  readonly expected: readonly Expected[]
+  readonly engine: string
+}): Promise<ExportCheck> => {
+  const { folder, expected, engine } = request
+  const files: ExportCheck['files'] = []
+  for (const checked of request.files) {
+    const tolerance = toleranceOf(checked, engine)
+    const actual = await predictWritten(folder, checked, expected)
     const { absolute, relative } = difference(expected, actual)
+    const { path, loadedWith } = checked
     if (!(relative <= tolerance))
       throw failed(
-        `the exported ${takes === 'input' ? 'model' : 'head'} differs from the run by up to ${absolute} (tolerance ${tolerance})`,
+        `the exported ${path} differs from the run by up to ${absolute} (tolerance ${tolerance})`,
       )
-    return { absolute, inputShape: opened.inputShape }
-  } finally {
-    opened.close()
+    files.push({ path, loadedWith, maxAbsDiff: absolute, tolerance })
   }
-}
-
-/** @throws EXPORT_FAILED */
-export const checkExport = async (request: {
-  readonly headFolder: string
-  /** Null where only the head was written. */
-  readonly modelFolder: string | null
-  readonly expected: readonly Expected[]
-  /** Engine of the run's extractor. */
-  readonly engine: string
-}): Promise<{
-  readonly exportCheck: ExportCheck
-  /** Shape of one input of the head. */
-  readonly headInputShape: readonly number[]
-}> => {
-  const { headFolder, modelFolder, expected, engine } = request
-  const samples = expected.length
-  const head = await compareWritten(headFolder, 'features', expected, EXPORT_TOLERANCE)
-  const headInputShape = head.inputShape
-  if (modelFolder === null) {
-    const exportCheck = { samples, maxAbsDiff: head.absolute, tolerance: EXPORT_TOLERANCE }
-    return { exportCheck, headInputShape }
-  }
-  const tolerance = engine === CHECK_ENGINE ? EXPORT_TOLERANCE : CROSS_DEVICE_TOLERANCE
-  const model = await compareWritten(modelFolder, 'input', expected, tolerance)
-  const maxAbsDiff = Math.max(head.absolute, model.absolute)
-  return { exportCheck: { samples, maxAbsDiff, tolerance }, headInputShape }
+  const maxAbsDiff = files.reduce((most, file) => Math.max(most, file.maxAbsDiff), 0)
+  return { samples: expected.length, maxAbsDiff, files }
 }

@@ -1,13 +1,10 @@
-// Owns the export of a run: head, composed model, card and README in one folder, proven by loading
-// the written files again. Refuses a folder that is in use; leaves nothing behind when it fails.
+// Owns the export of a run: head, composed models, samples, card and README in one folder, proven by
+// loading the written files again. Refuses a folder that is in use; leaves nothing behind when it fails.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { assertNotAborted } from '../errors.js'
-import { loadTfjsBase } from '../extractor/base/load.js'
+import { assertNotAborted, HeadstartError } from '../errors.js'
 import type { EngineSettings } from '../extractor/engine-settings.js'
-import { composeModel } from '../head/compose.js'
-import { saveModelFolder } from '../head/model-files.js'
-import type { HeadArtifacts } from '../head/types.js'
+import { headInputShapeOf } from '../head/compose.js'
 import { sha256 } from '../identity/hash.js'
 import type { Store } from '../store/port.js'
 import { VERSION } from '../version.js'
@@ -15,12 +12,16 @@ import { describeModel, type ModelCard } from './card.js'
 import { writeCard } from './card-text.js'
 import { createCheckSamples } from './check-samples.js'
 import {
+  type Checked,
   checkExport,
   EXPORT_CHECK_SAMPLES,
   type Expected,
   predictExpected,
 } from './export-check.js'
 import { writeFolder } from './export-folder.js'
+import type { ExportFormat } from './export-format.js'
+import { type WrittenParts, writeParts } from './export-parts.js'
+import { writeSamples } from './export-samples.js'
 import { openModel } from './open-model.js'
 import { loadHead, type RunRecord } from './run-record.js'
 
@@ -30,6 +31,10 @@ export interface ExportRequest {
   readonly run: RunRecord
   /** Is made; must not exist or be empty. */
   readonly folder: string
+  /** Default `all`: everything that is possible. */
+  readonly format?: ExportFormat | undefined
+  /** Whether the composed TF.js model is written without BatchNormalization. */
+  readonly foldBatchNorm?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -38,9 +43,6 @@ export interface ExportResult {
   readonly folder: string
   readonly card: ModelCard
 }
-
-const HEAD = 'head'
-const MODEL = 'model'
 
 /** What the run predicts for made-up inputs. The engine threads are gone when it returns. */
 const predictWithRun = async ({ store, engines, run }: ExportRequest): Promise<Expected[]> => {
@@ -56,22 +58,33 @@ const predictWithRun = async ({ store, engines, run }: ExportRequest): Promise<E
 const inputShapeOf = ({ input }: RunRecord['extractor']): readonly number[] =>
   input.kind === 'image' ? [...input.size, 3] : input.shape
 
-/** Writes the composed model; its files, or none where the base is a GraphModel. */
-const writeComposed = async (
-  { store, run }: ExportRequest,
-  head: HeadArtifacts,
-  folder: string,
-): Promise<string[]> => {
-  const { base, cut, pooling } = run.extractor
-  if (base.format !== 'layers-model') return []
-  const composed = await composeModel({
-    base: await loadTfjsBase(store, base.id),
-    cut,
-    pooling,
-    inputShape: inputShapeOf(run.extractor),
-    head,
-  })
-  return saveModelFolder(folder, composed)
+/** [height, width, 3] as [3, height, width]. */
+const channelsFirst = (values: Float32Array): Float32Array => {
+  const places = values.length / 3
+  return values.map((_, i) => values[(i % places) * 3 + Math.floor(i / places)] ?? 0)
+}
+
+/** Inputs in the order of axes that the written models take. */
+const asWritten = (expected: readonly Expected[], { onnx }: WrittenParts): readonly Expected[] =>
+  onnx?.input.layout === 'channels-first'
+    ? expected.map((item) => ({ ...item, input: channelsFirst(item.input) }))
+    : expected
+
+const checkedFiles = (
+  { head, model, onnx }: WrittenParts,
+  shapes: { readonly input: readonly number[]; readonly features: readonly number[] },
+): Checked[] => {
+  const loadedWith = 'tf.loadLayersModel'
+  const files: Checked[] = []
+  if (head !== null)
+    files.push({ path: head, takes: 'features', loadedWith, shape: shapes.features, batch: null })
+  if (model !== null)
+    files.push({ path: model, takes: 'input', loadedWith, shape: shapes.input, batch: null })
+  if (onnx !== null) {
+    const { shape, samples: batch } = onnx.input
+    files.push({ path: onnx.path, takes: 'input', loadedWith: 'onnxruntime', shape, batch })
+  }
+  return files
 }
 
 const describeFiles = async (folder: string, paths: readonly string[]) => {
@@ -84,34 +97,32 @@ const describeFiles = async (folder: string, paths: readonly string[]) => {
 }
 
 const writeAll = async (request: ExportRequest, folder: string): Promise<ModelCard> => {
-  const { store, run, signal } = request
-  const expected = await predictWithRun(request)
+  const { store, run, signal, format = 'all', foldBatchNorm = false } = request
+  const predicted = await predictWithRun(request)
   assertNotAborted(signal)
   const head = await loadHead(store, run)
-  const [headFolder, modelFolder] = [join(folder, HEAD), join(folder, MODEL)]
-  const headFiles = await saveModelFolder(headFolder, head)
-  const modelFiles = await writeComposed(request, head, modelFolder)
+  const features = await headInputShapeOf(head)
+  const parts = await writeParts({ ...request, format, foldBatchNorm }, head, folder)
   assertNotAborted(signal)
-  const composed = modelFiles.length > 0
-  const { exportCheck, headInputShape } = await checkExport({
-    headFolder,
-    modelFolder: composed ? modelFolder : null,
-    expected,
-    engine: run.extractor.engine,
-  })
+  const expected = asWritten(predicted, parts)
+  const shapes = { input: parts.onnx?.input.shape ?? inputShapeOf(run.extractor), features }
+  const files = checkedFiles(parts, shapes)
+  const exportCheck = await checkExport({ folder, files, expected, engine: run.extractor.engine })
   assertNotAborted(signal)
-  const paths = [
-    ...headFiles.map((path) => `${HEAD}/${path}`),
-    ...modelFiles.map((path) => `${MODEL}/${path}`),
-  ]
+  const samples = await writeSamples(folder, expected, shapes)
+  const sampleFiles = samples === null ? [] : [samples.input, samples.features, samples.expected]
   const card = describeModel(run, {
     files: {
-      head: `${HEAD}/model.json`,
-      model: composed ? `${MODEL}/model.json` : null,
-      all: await describeFiles(folder, paths),
+      head: parts.head,
+      model: parts.model,
+      onnx: parts.onnx,
+      samples,
+      all: await describeFiles(folder, [...parts.paths, ...sampleFiles]),
     },
+    notExported: parts.notExported,
+    foldedBatchNormalization: parts.folded,
     exportCheck,
-    headInputShape,
+    headInputShape: features,
     exportedBy: `headstart ${VERSION}`,
   })
   await writeFile(join(folder, 'card.json'), `${JSON.stringify(card, null, 2)}\n`)
@@ -120,14 +131,20 @@ const writeAll = async (request: ExportRequest, folder: string): Promise<ModelCa
 }
 
 /**
- * Exports a published run: `head/` and, for a LayersModel base, `model/` (normalised input to
- * outputs), `card.json` and `README.md`.
+ * Exports a published run: `head/` and, for a LayersModel base, `model/` (TF.js), `model.onnx` where the
+ * base is ONNX or can be compiled, `samples/`, `card.json` and `README.md`.
  *
  * @throws REQUEST_INVALID when the folder is in use; EXPORT_FAILED when the written files do not
- *   predict what the run predicts; CUT_UNUSABLE when the pooling has no layer; INTERRUPTED.
+ *   predict what the run predicts; EXPORT_IMPOSSIBLE when what was asked for by name is not possible;
+ *   INTERRUPTED.
  */
 export const exportRun = async (request: ExportRequest): Promise<ExportResult> => {
   assertNotAborted(request.signal)
+  if (request.foldBatchNorm === true && request.format === 'onnx')
+    throw new HeadstartError(
+      'REQUEST_INVALID',
+      'folding BatchNormalization is for the TF.js model, and only ONNX was asked for; an ONNX export is always folded',
+    )
   const card = await writeFolder(request.folder, (folder) => writeAll(request, folder))
   return { folder: resolve(request.folder), card }
 }

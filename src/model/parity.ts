@@ -3,7 +3,8 @@
 import type { Dataset, SampleReader } from '../dataset/types.js'
 import { assertNotAborted, HeadstartError, isHeadstartError } from '../errors.js'
 import type { Extractor } from '../extractor/extractor.js'
-import type { FeatureBlock, FeatureSet } from '../features/feature-set.js'
+import type { OpenFeatures } from '../features/open-features.js'
+import { readRows } from '../features/read-rows.js'
 import type { EngineInfo } from '../features/shard.js'
 import { canonicalJson } from '../identity/canonical-json.js'
 import type { Sha256 } from '../identity/hash.js'
@@ -19,9 +20,7 @@ const BATCH_SIZES = [1, 3, 2, 7, 5]
 
 export interface ParityRequest {
   readonly extractor: Extractor
-  readonly features: FeatureBlock
-  /** The set that the features were loaded from. */
-  readonly featureSet: FeatureSet
+  readonly features: Pick<OpenFeatures, 'source' | 'keys' | 'shards'>
   readonly dataset: Dataset
   readonly reader: SampleReader
   readonly samples?: number
@@ -37,14 +36,15 @@ export const pickRows = (rows: number, samples: number): number[] => {
 }
 
 /** For each row, whether its shard was computed by this engine, version and device alone. */
-const createIsSameEngine = ({ features, featureSet }: ParityRequest, engine: EngineInfo) => {
+const createIsSameEngine = (
+  { source, shards }: Pick<OpenFeatures, 'source' | 'shards'>,
+  engine: EngineInfo | null,
+) => {
   const now = canonicalJson(engine)
-  const ends: { readonly end: number; readonly same: boolean }[] = []
-  let end = 0
-  features.shards.forEach(({ engines }, i) => {
-    end += featureSet.shards[i]?.rows ?? 0
-    ends.push({ end, same: engines.every((recorded) => canonicalJson(recorded) === now) })
-  })
+  const ends = source.chunks.map(({ end }, i) => ({
+    end,
+    same: shards[i]?.engines.every((recorded) => canonicalJson(recorded) === now) ?? false,
+  }))
   return (row: number): boolean => ends.find((shard) => row < shard.end)?.same ?? false
 }
 
@@ -117,6 +117,14 @@ const candidates = (rows: number, wanted: number): number[] => [
   ...new Set([...pickRows(rows, wanted), ...pickRows(rows, 8 * wanted)]),
 ]
 
+/** Served before stored rows are read, so that streamed features are gone through once. */
+const serveAll = async (request: ParityRequest, wanted: number): Promise<Served[]> => {
+  const served: Served[] = []
+  const rows = candidates(request.features.keys.length, wanted)
+  for await (const one of serveRows(request, rows, wanted)) served.push(one)
+  return served
+}
+
 /**
  * Computes some features again and compares them.
  *
@@ -126,16 +134,18 @@ const candidates = (rows: number, wanted: number): number[] => [
 export const checkParity = async (request: ParityRequest): Promise<Parity> => {
   const { extractor, features, reader } = request
   const wanted = Math.min(request.samples ?? PARITY_SAMPLES, features.keys.length)
+  const served = await serveAll(request, wanted)
+  const engine = extractor.info()
+  const stored = await readRows(
+    features.source,
+    served.map(({ row }) => row),
+  )
+  const isSameEngine = createIsSameEngine(features, engine)
   const total: Difference = { maxAbsDiff: 0, maxRelDiff: 0, bitwise: true }
   const failures: string[] = []
-  let [compared, tolerance] = [0, 0]
-  let isSameEngine: ((row: number) => boolean) | undefined
-  for await (const served of serveRows(request, candidates(features.keys.length, wanted), wanted)) {
-    const { width } = features
-    const { row, key } = served
-    const stored = features.values.subarray(row * width, (row + 1) * width)
-    const difference = compareRow(stored, served.features)
-    isSameEngine ??= createIsSameEngine(request, extractor.info() as EngineInfo)
+  let tolerance = 0
+  for (const [i, { row, key, features: computed }] of served.entries()) {
+    const difference = compareRow(stored[i] as Float32Array, computed)
     const allowed = isSameEngine(row) ? 0 : CROSS_DEVICE_TOLERANCE
     const passes = allowed === 0 ? difference.bitwise : difference.maxRelDiff <= allowed
     if (!passes)
@@ -143,7 +153,6 @@ export const checkParity = async (request: ParityRequest): Promise<Parity> => {
     total.maxAbsDiff = Math.max(total.maxAbsDiff, difference.maxAbsDiff)
     total.bitwise &&= difference.bitwise
     tolerance = Math.max(tolerance, allowed)
-    compared += 1
   }
   if (failures.length > 0)
     throw new HeadstartError(
@@ -151,12 +160,11 @@ export const checkParity = async (request: ParityRequest): Promise<Parity> => {
       `features differ by up to ${total.maxAbsDiff} between training and serving`,
       { details: failures },
     )
-  const engine = extractor.info()
-  if (engine === null || compared < wanted / 2)
+  if (engine === null || served.length < wanted / 2)
     throw new HeadstartError(
       'DATASET_CHANGED',
-      `only ${compared} of ${wanted} samples can still be read to prove parity`,
+      `only ${served.length} of ${wanted} samples can still be read to prove parity`,
     )
   const { bitwise, maxAbsDiff } = total
-  return { samples: compared, bitwise, maxAbsDiff, tolerance, engine }
+  return { samples: served.length, bitwise, maxAbsDiff, tolerance, engine }
 }

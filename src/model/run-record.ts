@@ -22,7 +22,7 @@ const classMetrics = z.strictObject({
   f1: z.number(),
   support: z.number(),
 })
-const splitMetricsSchema = z.discriminatedUnion('kind', [
+export const splitMetricsSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('single'),
     samples: z.number(),
@@ -56,6 +56,11 @@ const splitMetricsSchema = z.discriminatedUnion('kind', [
 ]) satisfies z.ZodType<SplitMetrics>
 
 const epochValue = z.strictObject({ loss: z.number(), score: z.number() })
+
+/** One entry an epoch. */
+export const historySchema = z.array(
+  z.strictObject({ epoch: z.int(), train: epochValue, validation: epochValue.nullable() }),
+)
 
 export const paritySchema = z.strictObject({
   /** Samples whose features were computed again on the serving path. */
@@ -101,11 +106,14 @@ export const runRecordSchema = z.strictObject({
     validation: splitMetricsSchema.optional(),
     test: splitMetricsSchema.optional(),
   }),
-  history: z.array(
-    z.strictObject({ epoch: z.int(), train: epochValue, validation: epochValue.nullable() }),
-  ),
+  history: historySchema,
   bestEpoch: z.int(),
   stoppedEarly: z.boolean(),
+  /** The train split at the kept weights in both modes; null or left out without BatchNormalization. */
+  batchNormalization: z
+    .strictObject({ layers: z.int(), trainingMode: epochValue, inferenceMode: epochValue })
+    .nullable()
+    .optional(),
   parity: paritySchema,
   /** Versions of what made the run. */
   versions: z.record(z.string(), z.string()),
@@ -175,6 +183,34 @@ export const publishRun = async (store: Store, run: RunRecord): Promise<RunRecor
       : null
     if (faster === null) throw error
     return faster
+  }
+}
+
+/**
+ * Adds the metrics of the test split, which is read for the best head of a sweep alone. Metrics that
+ * are there stay: they are of the same head and the same samples.
+ *
+ * @throws NOT_FOUND when the run was removed meanwhile.
+ */
+export const addTestMetrics = async (
+  store: Store,
+  runId: Sha256,
+  test: SplitMetrics,
+): Promise<RunRecord> => {
+  for (;;) {
+    const seen = await store.head(recordKey(runId))
+    const run = await loadRun(store, runId)
+    if (seen === null || run === null)
+      throw new HeadstartError('NOT_FOUND', `the run ${runId} was removed`)
+    if (run.metrics.test !== undefined) return run
+    const tested = { ...run, metrics: { ...run.metrics, test } }
+    const content = encodeJson(JSON.parse(JSON.stringify(tested)) as JsonValue)
+    try {
+      await store.replace(recordKey(runId), content, seen.version)
+      return runRecordSchema.parse(JSON.parse(JSON.stringify(tested)))
+    } catch (error) {
+      if (!isHeadstartError(error, 'STORE_CONFLICT')) throw error
+    }
   }
 }
 

@@ -4,20 +4,28 @@
 import { openContent } from '../dataset/open-content.js'
 import { assertNotAborted, isHeadstartError, messageOf } from '../errors.js'
 import { type Certified, certifyExisting, findComplete } from '../extract/certify.js'
+import type { PlannedShard } from '../extract/column.js'
 import { featureSetOf } from '../extract/plan.js'
-import { listShards } from '../extract/reuse.js'
-import type { PlannedShard } from '../extract/shards.js'
+import { listShards, type StoredShard } from '../extract/reuse.js'
+import type { ExtractorSpec } from '../extractor/spec.js'
 import { type FeatureSet, saveFeatureSet } from '../features/feature-set.js'
 import { featureSetIdOf } from '../identity/ids.js'
 import { cancelShards } from './cancel.js'
 import { type ActiveJob, type Handler, LookAgain } from './consume.js'
 import { GivenUp } from './failure.js'
-import { EXTRACTION_QUEUE, extractionPayloadSchema, shardJobId, shardQueueName } from './jobs.js'
+import {
+  EXTRACTION_QUEUE,
+  extractionPayloadSchema,
+  extractorsOf,
+  shardJobId,
+  shardQueueName,
+} from './jobs.js'
 import { createPlanCache, type LoadPlan } from './plan-cache.js'
 import {
   type Context,
   type Extraction,
   enqueueShard,
+  ownShardsOf,
   type Pass,
   pursueShard,
 } from './pursue-shard.js'
@@ -32,7 +40,7 @@ const LOOK_AGAIN_MS = { least: 200, most: 2000, shareOfAge: 0.05 }
 /** A store or a queue that is away: the extraction waits for it. */
 const UNAVAILABLE_DELAY_MS = 5000
 
-/** Plans of other extractions of the same extractor that are under way. */
+/** What other extractions that compute this extractor, too, have under way. */
 const findRivalPlans = async (
   { backend }: Context,
   { job }: Extraction,
@@ -43,11 +51,11 @@ const findRivalPlans = async (
   for (const other of jobs) {
     const parsed = extractionPayloadSchema.safeParse(other?.data)
     if (!parsed.success || other?.id === job.id) continue
-    const { extractorId, datasetId } = parsed.data
-    if (extractorId !== job.payload.extractorId) continue
+    const extractorIds = extractorsOf(parsed.data)
+    if (!extractorIds.includes(job.payload.extractorId)) continue
     // A dataset that cannot be read stops its own extraction, not this one.
-    const plan = await load(extractorId, datasetId).catch(() => null)
-    if (plan !== null) plans.push(plan.planned)
+    const plan = await load(extractorIds, parsed.data.datasetId).catch(() => null)
+    if (plan !== null) plans.push(plan.segments)
   }
   return plans
 }
@@ -80,12 +88,15 @@ const certifySome = async (
   return featureSetOf(spec, dataset.contentId, shards)
 }
 
-/** Forward passes that were made for this extraction, by what its shard jobs say. */
+/**
+ * Forward passes that were made for this extraction, by what its shard jobs say. A pass that it shares
+ * counts in the extraction that enqueued it.
+ */
 const countComputed = async ({ backend }: Context, extraction: Extraction): Promise<number> => {
-  const { job, spec, planned } = extraction
+  const { job, spec, segments } = extraction
   const queue = backend.queue(shardQueueName(spec.engine))
   let computed = 0
-  for (const { storeKey } of planned) {
+  for (const { storeKey } of segments) {
     const shardJob = await queue.getJob(shardJobId(storeKey))
     if (shardJob?.data.extraction !== job.id) continue
     if ((shardJob.finishedOn ?? 0) < Date.now() - job.ageMs) continue
@@ -109,9 +120,13 @@ const waitingFor = async (
 /** Everything there is to know before the queue is looked at. */
 const open = async (job: ActiveJob<'extraction'>, load: LoadPlan): Promise<Extraction> => {
   const { extractorId, datasetId } = job.payload
+  const extractorIds = extractorsOf(job.payload)
+  const own = extractorIds.indexOf(extractorId)
   const reported = extractionProgressSchema.safeParse(job.progress)
   const before = reported.success ? reported.data : null
-  return { job, before, ...(await load(extractorId, datasetId)) }
+  const { specs, dataset, planned, segments } = await load(extractorIds, datasetId)
+  const spec = specs[own] as ExtractorSpec
+  return { job, before, spec, dataset, planned: planned[own] ?? [], segments, own }
 }
 
 const resultOf = (
@@ -150,26 +165,30 @@ const pursueMissing = async (
   extraction: Extraction,
   load: LoadPlan,
 ): Promise<Pass> => {
-  const { job, planned } = extraction
-  const stored = await listShards(context.workspace.store, job.payload.extractorId)
+  const { job, planned, segments } = extraction
+  const { store } = context.workspace
+  const stored = await listShards(store, job.payload.extractorId)
   const storedKeys = new Set(stored.map(({ key }) => key))
   const there = planned.filter(({ storeKey }) => storedKeys.has(storeKey))
-  const missing = planned.filter(({ storeKey }) => !storedKeys.has(storeKey))
   const pass: Pass = {
     shards: { done: there.length, failed: 0, inFlight: 0 },
     done: there.reduce((sum, { keys }) => sum + keys.length, 0),
     missing: [],
     failure: null,
   }
-  if (missing.length === 0) return pass
+  if (there.length === planned.length) return pass
   const rivalPlans = await findRivalPlans(context, extraction, load)
-  for (const shard of missing) {
+  for (const segment of segments) {
+    const missing = ownShardsOf(extraction, segment).filter((one) => !storedKeys.has(one.storeKey))
+    if (missing.length === 0) continue
     assertNotAborted(job.signal)
     if (pass.shards.inFlight >= WINDOW) break
-    await pursueShard(context, extraction, shard, pass, rivalPlans)
+    await pursueShard(context, extraction, { segment, missing }, pass, rivalPlans)
   }
   if (pass.missing.length === 0) return pass
-  const storedNow = await listShards(context.workspace.store, job.payload.extractorId)
+  const storedNow: StoredShard[][] = []
+  for (const extractorId of extractorsOf(job.payload))
+    storedNow.push(await listShards(store, extractorId))
   for (const one of pass.missing) await enqueueShard(context, extraction, one, storedNow)
   return pass
 }

@@ -1,19 +1,22 @@
 // Owns turning a request into jobs: what it names is resolved and saved first, so that a job holds ids
 // only and any worker can take it.
-import { resolveViews } from '../experiment/extraction.js'
-import { assertHeadsFit } from '../experiment/heads-fit.js'
+import { assertCutsExist, type CutViews, resolveCuts } from '../experiment/extraction.js'
+import { planRuns } from '../experiment/plan-runs.js'
 import { describeBaseSource, resolveBase, resolveDataset } from '../experiment/references.js'
 import type { Experiment, ExtractionRequest } from '../experiment/schema.js'
+import { assertSweepFits } from '../experiment/sweep/assert-fits.js'
+import { planSweep, type SweepPlan } from '../experiment/sweep/plan-sweep.js'
 import type { Workspace } from '../experiment/workspace.js'
 import { saveExtractor } from '../extract/plan.js'
-import { findCut } from '../extractor/resolve.js'
 import { type ExtractorSpec, extractorIdOfSpec } from '../extractor/spec.js'
-import type { JsonValue } from '../identity/canonical-json.js'
 import type { Sha256 } from '../identity/hash.js'
-import { featureSetIdOf, runKeyOf } from '../identity/ids.js'
+import { featureSetIdOf } from '../identity/ids.js'
+import { type Selection, sweepIdOf } from '../model/sweep-record.js'
+import { besideOf } from './beside.js'
 import { ensureJob } from './ensure-job.js'
 import {
   EXTRACTION_QUEUE,
+  type ExtractionPayload,
   extractionJobId,
   PAYLOAD_VERSION,
   TRAINING_QUEUE,
@@ -30,23 +33,29 @@ interface Context {
 
 /** What a request means: everything that its jobs need to be told. */
 interface Resolved {
+  /** Of all cuts and views, each once. */
   readonly specs: readonly ExtractorSpec[]
+  /** One a cut of the request. */
+  readonly cuts: readonly CutViews[]
   readonly datasetId: Sha256
+  readonly contentId: Sha256
   /** Where the content lies. */
   readonly content: string
-  /** One a view. */
+  /** One a spec. */
   readonly featureSetIds: readonly Sha256[]
+  /** By what the best head is chosen; null for an extraction alone. */
+  readonly selection: Selection | null
 }
 
 const resolve = async (
   { workspace }: Context,
   request: ExtractionRequest,
   { folder, signal, events = {} }: EnqueueOptions,
-  heads: Experiment['heads'],
+  plan: SweepPlan | null,
 ): Promise<Resolved> => {
   const { store, hashCacheDir, objects } = workspace
   const base = await resolveBase(workspace, request.base.from, folder, signal)
-  findCut(base, request.base.cut)
+  assertCutsExist(base, request.base)
   const opened = await resolveDataset(store, {
     spec: request.dataset,
     split: request.split,
@@ -60,11 +69,24 @@ const resolve = async (
     for (const note of opened.dataset.notes) events.onNotice?.(note)
     const { datasetId, contentId } = opened.dataset
     const context = { store, settings: workspace.engines, signal }
-    const specs = await resolveViews(request, base, opened, events, context)
-    if (heads.length > 0) await assertHeadsFit(heads, opened.dataset, specs[0]?.featureShape ?? [])
+    const cuts = await resolveCuts(request, base, opened, events, context)
+    const specs = cuts.flatMap((one) => one.specs)
+    const ofRequest = request.base.cuts.map(
+      (_, index) => cuts.find(({ asked }) => asked.includes(index)) as CutViews,
+    )
+    const shapes = ofRequest.map((one) => one.specs[0]?.featureShape ?? [])
+    const selection = plan === null ? null : await assertSweepFits(plan, opened.dataset, shapes)
     for (const spec of specs) await saveExtractor(store, spec)
     const featureSetIds = specs.map((spec) => featureSetIdOf(extractorIdOfSpec(spec), contentId))
-    return { specs, datasetId, content: opened.location, featureSetIds }
+    return {
+      specs,
+      cuts: ofRequest,
+      datasetId,
+      contentId,
+      content: opened.location,
+      featureSetIds,
+      selection,
+    }
   } finally {
     await opened.reader.close()
   }
@@ -75,9 +97,16 @@ const addExtractions = async (
   { specs, datasetId, content, featureSetIds }: Resolved,
 ): Promise<readonly string[]> => {
   const ids = featureSetIds.map(extractionJobId)
+  const beside = besideOf(specs)
   for (const [index, id] of ids.entries()) {
     const extractorId = extractorIdOfSpec(specs[index] as ExtractorSpec)
-    const payload = { version: PAYLOAD_VERSION, extractorId, datasetId, content } as const
+    const payload: ExtractionPayload = {
+      version: PAYLOAD_VERSION,
+      extractorId,
+      beside: beside(extractorId),
+      datasetId,
+      content,
+    }
     await ensureJob(backend.queue(EXTRACTION_QUEUE), 'extraction', id, payload)
   }
   return ids
@@ -88,13 +117,13 @@ export interface EnqueuedExtraction {
   readonly featureSetIds: readonly Sha256[]
 }
 
-/** One job a view. */
+/** One job a cut and view; those that share a forward pass know of each other. */
 export const enqueueExtractionJobs = async (
   context: Context,
   request: ExtractionRequest,
   options: EnqueueOptions,
 ): Promise<EnqueuedExtraction> => {
-  const resolved = await resolve(context, request, options, [])
+  const resolved = await resolve(context, request, options, null)
   return { ids: await addExtractions(context, resolved), featureSetIds: resolved.featureSetIds }
 }
 
@@ -110,25 +139,38 @@ export const enqueueTrainingJobs = async (
   experiment: Experiment,
   options: EnqueueOptions,
 ): Promise<EnqueuedTraining> => {
-  const { heads, seed, name, maxQuarantine } = experiment
-  const resolved = await resolve(context, experiment, options, heads)
-  const { specs, datasetId, content, featureSetIds } = resolved
+  const { seed, name, maxQuarantine } = experiment
+  const plan = planSweep(experiment)
+  for (const note of plan.notes) options.events?.onNotice?.(note)
+  const resolved = await resolve(context, experiment, options, plan)
+  const { cuts, datasetId, contentId, content, featureSetIds, selection } = resolved
+  if (selection === null) throw new RangeError('a training chooses a best head')
+  const { candidates, folds, halving } = plan
   const ids = await addExtractions(context, resolved)
-  const runIds = heads.map((head) =>
-    runKeyOf({ featureSetIds, datasetId, head: head as JsonValue, seed }),
-  )
+  const runIds = planRuns({
+    candidates,
+    featureSetIds: cuts.map(({ specs }) =>
+      specs.map((spec) => featureSetIdOf(extractorIdOfSpec(spec), contentId)),
+    ),
+    datasetId,
+    seed,
+  }).map(({ runId }) => runId)
   const payload: TrainingPayload = {
     version: PAYLOAD_VERSION,
     datasetId,
     content,
     base: describeBaseSource(experiment.base.from),
-    extractorIds: specs.map(extractorIdOfSpec),
+    cuts: cuts.map(({ cut, specs }) => ({ ...cut, extractorIds: specs.map(extractorIdOfSpec) })),
     maxQuarantine,
-    heads,
+    candidates: [...candidates],
+    select: selection,
+    folds,
+    halving,
     seed,
     ...(name === undefined ? {} : { name }),
   }
-  const id = trainingJobId(runIds, { name, maxQuarantine })
+  const sweepId = sweepIdOf({ runKeys: runIds, select: selection, folds, halving })
+  const id = trainingJobId(sweepId, { name, maxQuarantine })
   await ensureJob(context.backend.queue(TRAINING_QUEUE), 'training', id, payload)
   return { id, runIds, extraction: { ids, featureSetIds } }
 }

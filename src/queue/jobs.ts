@@ -1,16 +1,18 @@
 // Owns the job registry: each kind's payload with its version, its deterministic id; the retry policy
 // and how long jobs are kept. Payloads hold ids and heads: jobs lie in clear text, and never hold a secret.
 import { z } from 'zod'
-import { ENGINES, type EngineName } from '../extractor/spec.js'
+import { foldsSchema, halvingSchema } from '../experiment/sweep/schema.js'
+import { ENGINES, type EngineName, POOLINGS } from '../extractor/spec.js'
 import { sha256Schema } from '../features/shard.js'
 import { headSpecSchema } from '../head/spec.js'
 import { type Sha256, sha256, sha256OfJson } from '../identity/hash.js'
+import { selectionSchema } from '../model/sweep-record.js'
 
 export const JOB_KINDS = ['extraction', 'shard', 'training'] as const
 export type JobKind = (typeof JOB_KINDS)[number]
 
 /** Raised whenever an older worker could misread a payload. */
-export const PAYLOAD_VERSION = 1
+export const PAYLOAD_VERSION = 2
 
 /** Set from outside on a job that is to end; its worker looks for it. */
 const control = { cancelled: z.literal(true).optional() }
@@ -18,6 +20,8 @@ const control = { cancelled: z.literal(true).optional() }
 export const extractionPayloadSchema = z.strictObject({
   version: z.literal(PAYLOAD_VERSION),
   extractorId: sha256Schema,
+  /** Other extractors of the request that share its forward pass. */
+  beside: z.array(sha256Schema).default([]),
   datasetId: sha256Schema,
   /** Where the content lies: an absolute path, or `s3://bucket/prefix`. */
   content: z.string(),
@@ -29,17 +33,25 @@ export const shardPayloadSchema = z.strictObject({
   version: z.literal(PAYLOAD_VERSION),
   /** The extraction that asked first; another one may share the shard. */
   extraction: z.string(),
-  extractorId: sha256Schema,
+  /** They share a forward pass; sorted. What the store lacks of any of them is computed. */
+  extractorIds: z.array(sha256Schema).min(1),
   datasetId: sha256Schema,
   content: z.string(),
-  /** Store key of the shard; holds its first and last sample key. */
+  /** Which segment of their plans: see planSegments. */
   storeKey: z.string(),
   rows: z.int().positive(),
-  /** Store keys of older shards whose rows may be copied. */
-  overlapping: z.array(z.string()),
+  /** Store keys of older shards whose rows may be copied; null: too many to name, look for them. */
+  overlapping: z.array(z.string()).nullable(),
   ...control,
 })
 export type ShardPayload = z.output<typeof shardPayloadSchema>
+
+const candidateSchema = z.strictObject({
+  head: headSpecSchema,
+  /** Index in `cuts`. */
+  cut: z.int().nonnegative(),
+  views: z.int().positive(),
+})
 
 export const trainingPayloadSchema = z.strictObject({
   version: z.literal(PAYLOAD_VERSION),
@@ -47,10 +59,21 @@ export const trainingPayloadSchema = z.strictObject({
   content: z.string(),
   /** What the user called the base; for the record. */
   base: z.string(),
-  /** One a view, view 0 first. */
-  extractorIds: z.array(sha256Schema).min(1),
+  /** One a cut of the experiment; its extractors one a view, view 0 first. */
+  cuts: z
+    .array(
+      z.strictObject({
+        cut: z.string(),
+        pooling: z.enum(POOLINGS),
+        extractorIds: z.array(sha256Schema).min(1),
+      }),
+    )
+    .min(1),
   maxQuarantine: z.number(),
-  heads: z.array(headSpecSchema).min(1),
+  candidates: z.array(candidateSchema).min(1),
+  select: selectionSchema,
+  folds: foldsSchema.nullable(),
+  halving: halvingSchema.nullable(),
   seed: z.int(),
   /** The best run gets this name. */
   name: z.string().optional(),
@@ -70,17 +93,24 @@ export interface PayloadOf {
   readonly training: TrainingPayload
 }
 
+/** The extractors that one job of an extraction computes: the same list for all that share the pass. */
+export const extractorsOf = ({
+  extractorId,
+  beside,
+}: Pick<ExtractionPayload, 'extractorId' | 'beside'>): readonly Sha256[] =>
+  [...new Set([extractorId, ...beside])].sort()
+
 /** An extraction is one feature set: whoever asks for the same features shares the job. */
 export const extractionJobId = (featureSetId: Sha256): string => `extraction-${featureSetId}`
 
-/** A shard is one object of the store: overlapping extractions share the job. */
+/** A shard, or a segment of several, is known by its store key: overlapping extractions share the job. */
 export const shardJobId = (storeKey: string): string => `shard-${sha256(storeKey)}`
 
 /** The same heads on the same features, whoever asks, are one training. */
 export const trainingJobId = (
-  runIds: readonly Sha256[],
+  sweepId: Sha256,
   { name = null, maxQuarantine }: { name?: string | null | undefined; maxQuarantine: number },
-): string => `training-${sha256OfJson({ runIds: [...runIds], name, maxQuarantine })}`
+): string => `training-${sha256OfJson({ sweepId, name, maxQuarantine })}`
 
 const JOB_ID_PATTERN = new RegExp(`^(${JOB_KINDS.join('|')})-[0-9a-f]{64}$`)
 

@@ -1,6 +1,6 @@
 // Owns what overlapping extractions owe each other: samples that somebody else's shard is computing
 // now are waited for, and their rows copied.
-import type { PlannedShard } from '../extract/shards.js'
+import type { PlannedShard } from '../extract/column.js'
 
 /** [first, last] of a shard's sorted keys. */
 const rangeOf = ({ keys }: PlannedShard): readonly [string, string] => [

@@ -6,6 +6,7 @@ import { parseExperiment, parseExtraction } from '../experiment/schema.js'
 import type { Workspace } from '../experiment/workspace.js'
 import { ENGINES } from '../extractor/spec.js'
 import { findRun } from '../model/find-run.js'
+import { findSweep } from '../model/find-sweep.js'
 import { cancelIn } from './cancel.js'
 import { enqueueExtractionJobs, enqueueTrainingJobs } from './enqueue.js'
 import { createHandle } from './handle.js'
@@ -172,6 +173,7 @@ export const createService = (backend: QueueBackend, workspace: Workspace): Serv
         await found.queue.remove(id)
       }),
     getRun: (reference) => findRun(workspace.store, reference),
+    getSweep: (reference) => findSweep(workspace.store, reference),
     listRuns: () => listRuns(workspace.store),
     counts,
     ping: async () => {

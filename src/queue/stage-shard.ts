@@ -1,19 +1,19 @@
-// Owns the shard task: one shard of an extraction, or a range of its samples.
+// Owns the shard task: one segment of an extraction, or a range of its samples.
 import { openContent } from '../dataset/open-content.js'
 import type { Dataset, SampleReader } from '../dataset/types.js'
 import { HeadstartError } from '../errors.js'
 import type { Workspace } from '../experiment/workspace.js'
 import type { StoredShard } from '../extract/reuse.js'
-import { extractShard } from '../extract/shards.js'
+import { extractShards, type WantedShards } from '../extract/shards.js'
 import { loadBaseFor } from '../extractor/base/load-for.js'
 import type { LoadedBase } from '../extractor/base/loaded-base.js'
-import { type Extractor, openExtractor } from '../extractor/extractor.js'
-import type { ExtractorSpec } from '../extractor/spec.js'
-import { parseShardStoreKey } from '../features/shard-name.js'
-import type { Sha256 } from '../identity/hash.js'
+import { openPass, type Pass } from '../extractor/extractor.js'
+import { type ExtractorSpec, extractorIdOfSpec } from '../extractor/spec.js'
+import { parseShardStoreKey, shardStoreKey } from '../features/shard-name.js'
 import type { ShardPayload } from './jobs.js'
 import { createPlanCache, type Plan } from './plan-cache.js'
-import type { ShardTask } from './stage-protocol.js'
+import type { Segment } from './segments.js'
+import type { SampleRange, ShardTask } from './stage-protocol.js'
 import type { ShardJobProgress, ShardJobResult } from './types.js'
 
 export interface StageContext<Progress> {
@@ -24,22 +24,23 @@ export interface StageContext<Progress> {
 /** The engine that ran last stays open: the next shard is most likely its own. */
 const createEngineKeeper = (workspace: Workspace) => {
   let base: LoadedBase | undefined
-  let open: Extractor | undefined
+  let open: { readonly name: string; readonly pass: Pass } | undefined
   const drop = async (): Promise<void> => {
     const closing = open
     open = undefined
-    await closing?.close()
+    await closing?.pass.close()
   }
   return {
     drop,
     /** Closing what this returns keeps the engine. */
-    use: async (id: Sha256, spec: ExtractorSpec): Promise<Extractor> => {
-      if (open?.id !== id) {
+    use: async (specs: readonly ExtractorSpec[]): Promise<Pass> => {
+      const name = specs.map(extractorIdOfSpec).join()
+      if (open?.name !== name) {
         await drop()
-        base = await loadBaseFor(workspace.store, spec)
-        open = openExtractor(spec, base, { settings: workspace.engines })
+        base = await loadBaseFor(workspace.store, specs[0] as ExtractorSpec)
+        open = { name, pass: openPass(specs, base, { settings: workspace.engines }) }
       }
-      return { ...open, close: async () => undefined }
+      return { ...open.pass, close: async () => undefined }
     },
   }
 }
@@ -65,12 +66,31 @@ const storedShards = (keys: readonly string[]): StoredShard[] =>
     return name === null ? [] : [{ ...name, key, bytes: 0 }]
   })
 
-/** Sample keys of a shard, found again by planning the dataset as the coordinator did. */
-const keysOfShard = ({ planned }: Plan, storeKey: string): readonly Sha256[] => {
-  const shard = planned.find((one) => one.storeKey === storeKey)
-  if (shard === undefined)
+/** A segment, found again by planning the dataset as the coordinator did. */
+const segmentOf = ({ segments }: Plan, storeKey: string): Segment => {
+  const segment = segments.find((one) => one.storeKey === storeKey)
+  if (segment === undefined)
     throw new HeadstartError('FEATURES_MISMATCH', `the dataset has no shard ${storeKey}`)
-  return shard.keys
+  return segment
+}
+
+/** All shards of the segment; of a range of its samples one shard for each extractor that lacks some. */
+const wantedOf = async (
+  { store }: Workspace,
+  { specs }: Plan,
+  segment: Segment,
+  only: SampleRange | null,
+): Promise<WantedShards[]> => {
+  const whole = segment.shards.map((shards, i) => ({ spec: specs[i] as ExtractorSpec, shards }))
+  if (only === null) return whole
+  const keys = segment.keys.slice(only.from, only.to)
+  const wanted: WantedShards[] = []
+  for (const { spec, shards } of whole) {
+    const heads = await Promise.all(shards.map(({ storeKey }) => store.head(storeKey)))
+    const storeKey = shardStoreKey(extractorIdOfSpec(spec), keys)
+    if (heads.includes(null)) wanted.push({ spec, shards: [{ keys, storeKey }] })
+  }
+  return wanted
 }
 
 /** @returns the function that runs shard tasks, one at a time. */
@@ -83,33 +103,36 @@ export const createShardStage = (workspace: Workspace, onNotice: (message: strin
     { signal, onProgress }: StageContext<ShardJobProgress>,
   ): Promise<ShardJobResult> => {
     const started = performance.now()
-    const plan = await load(payload.extractorId, payload.datasetId)
-    const { spec } = plan
-    const shardKeys = keysOfShard(plan, payload.storeKey)
+    const plan = await load(payload.extractorIds, payload.datasetId)
+    const segment = segmentOf(plan, payload.storeKey)
     const reader = await open(payload, plan.dataset)
-    const keys = only === null ? shardKeys : shardKeys.slice(only.from, only.to)
+    const keys = only === null ? segment.keys : segment.keys.slice(only.from, only.to)
+    const { overlapping } = payload
     try {
-      const { shard, computed } = await extractShard(
+      const { shards, computed } = await extractShards(
         {
           store: workspace.store,
-          spec,
           keys,
-          openExtractor: () => engines.use(payload.extractorId, spec),
+          openPass: engines.use,
           readSample: (key) => reader.read(key),
           nameOf: (key) => reader.nameOf(key),
           signal,
           onProgress: (progress) => onProgress({ kind: 'shard', ...progress }),
           onNotice,
         },
-        isRetry || only !== null ? undefined : storedShards(payload.overlapping),
+        await wantedOf(workspace, plan, segment, only),
+        isRetry || only !== null || overlapping === null ? undefined : storedShards(overlapping),
+      )
+      const quarantined = new Set(
+        shards.flatMap(({ quarantine }) => quarantine.map(({ key }) => key)),
       )
       return {
         kind: 'shard',
-        storeKey: shard.key,
-        rows: shard.rows,
+        storeKey: payload.storeKey,
+        rows: keys.length - quarantined.size,
         computed,
         reused: keys.length - computed,
-        quarantined: shard.quarantine.length,
+        quarantined: quarantined.size,
         seconds: (performance.now() - started) / 1000,
       }
     } catch (error) {

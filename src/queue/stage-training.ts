@@ -5,121 +5,163 @@ import type { Dataset } from '../dataset/types.js'
 import { HeadstartError } from '../errors.js'
 import type { Events } from '../experiment/events.js'
 import { settleQuarantine, type ViewFeatures } from '../experiment/extraction.js'
+import { openOptionsOf } from '../experiment/load-views.js'
 import { createProof } from '../experiment/parity-proof.js'
-import { trainHeads } from '../experiment/train-heads.js'
+import type { LocatedDataset } from '../experiment/references.js'
+import type { CutFeatures } from '../experiment/sweep-types.js'
+import { trainSweep } from '../experiment/train-sweep.js'
 import type { Workspace } from '../experiment/workspace.js'
-import { type FeatureBlock, loadFeatureSet, loadFeatures } from '../features/feature-set.js'
+import { loadFeatureSet } from '../features/feature-set.js'
+import { type OpenFeatures, openFeatures } from '../features/open-features.js'
 import type { JsonValue } from '../identity/canonical-json.js'
 import { type Sha256, sha256OfJson } from '../identity/hash.js'
 import { featureSetIdOf } from '../identity/ids.js'
+import type { TrainingPayload } from './jobs.js'
 import { keepLast } from './keep-last.js'
 import { loadExtractorSpec } from './load-extractor.js'
 import type { TrainingTask } from './stage-protocol.js'
 import type { StageContext } from './stage-shard.js'
 import type { TrainingJobProgress, TrainingJobResult } from './types.js'
 
-interface LoadedViews {
+interface KeptFeatures {
   readonly name: string
-  readonly views: readonly ViewFeatures[]
-  readonly blocks: readonly FeatureBlock[]
-  /** The proof is for the features as they were loaded: trainings that share them share it. */
-  readonly proof: ReturnType<typeof createProof>
+  readonly features: OpenFeatures
+  /** The proof is for the features as they were opened: trainings that share them share it. */
+  readonly prove: ReturnType<typeof createProof>
 }
 
-/** Features that were loaded last stay: the next training is likely to want the same. */
-const createFeatureKeeper = ({ store }: Workspace) => {
-  const load = keepLast((id) => loadDataset(store, id))
-  let last: LoadedViews | undefined
-
-  const findViews = async (dataset: Dataset, extractorIds: readonly Sha256[]) => {
-    const views: ViewFeatures[] = []
-    for (const extractorId of extractorIds) {
-      const spec = await loadExtractorSpec(store, extractorId)
-      const id = featureSetIdOf(extractorId, dataset.contentId)
-      const featureSet = await loadFeatureSet(store, id)
-      if (featureSet === null)
-        throw new HeadstartError('FEATURES_CORRUPT', `the feature set ${id} is gone`)
-      views.push({ spec, featureSet, computed: 0, reused: dataset.samples.length })
-    }
-    return views
+/** Features that were opened last stay: the next training is likely to want the same. */
+const createFeatureKeeper = (workspace: Workspace) => {
+  let last: KeptFeatures | undefined
+  const drop = async (): Promise<void> => {
+    const dropped = last
+    last = undefined
+    await dropped?.features.close()
   }
-
   return {
     /** After a failure nothing is taken for granted. */
-    drop: (): void => {
-      last = undefined
-    },
-    load: async ({ datasetId, extractorIds }: TrainingTask['payload']) => {
-      const dataset = await load(datasetId)
-      const views = await findViews(dataset, extractorIds)
+    drop,
+    open: async (
+      views: readonly ViewFeatures[],
+      signal: AbortSignal | undefined,
+    ): Promise<KeptFeatures> => {
+      const sets = views.map(({ featureSet }) => featureSet)
       // The bytes, not only the ids: features may have been extracted anew since.
-      const name = sha256OfJson(views.map(({ featureSet }) => ({ ...featureSet })) as JsonValue)
-      if (last?.name === name) return { dataset, ...last }
+      const name = sha256OfJson(sets.map((set) => ({ ...set })) as JsonValue)
+      if (last?.name === name) return last
       // Before the next features are read: two of them may not fit.
-      last = undefined
-      const blocks: FeatureBlock[] = []
-      for (const { featureSet } of views) blocks.push(await loadFeatures(store, featureSet))
-      last = { name, views, blocks, proof: createProof() }
-      return { dataset, ...last }
+      await drop()
+      const options = { ...openOptionsOf(workspace), signal }
+      const features = await openFeatures(workspace.store, sets, options)
+      last = { name, features, prove: createProof() }
+      return last
     },
   }
 }
+
+/** @throws FEATURES_CORRUPT when a certificate is gone. */
+const findViews = async (
+  { store }: Workspace,
+  dataset: Dataset,
+  extractorIds: readonly Sha256[],
+): Promise<ViewFeatures[]> => {
+  const views: ViewFeatures[] = []
+  for (const extractorId of extractorIds) {
+    const spec = await loadExtractorSpec(store, extractorId)
+    const id = featureSetIdOf(extractorId, dataset.contentId)
+    const featureSet = await loadFeatureSet(store, id)
+    if (featureSet === null)
+      throw new HeadstartError('FEATURES_CORRUPT', `the feature set ${id} is gone`)
+    views.push({ spec, featureSet, computed: 0, reused: dataset.samples.length })
+  }
+  return views
+}
+
+const findCuts = async (
+  workspace: Workspace,
+  opened: LocatedDataset,
+  { cuts }: TrainingPayload,
+  keeper: ReturnType<typeof createFeatureKeeper>,
+  signal: AbortSignal,
+): Promise<CutFeatures[]> => {
+  const { store, engines } = workspace
+  const found: CutFeatures[] = []
+  for (const { cut, pooling, extractorIds } of cuts) {
+    const views = await findViews(workspace, opened.dataset, extractorIds)
+    const plain = views[0] as ViewFeatures
+    let prove = createProof()
+    found.push({
+      cut: { cut, pooling },
+      views,
+      open: async (count) => {
+        const kept = await keeper.open(views.slice(0, count), signal)
+        prove = kept.prove
+        return { ...kept.features, close: async () => undefined }
+      },
+      proveParity: (features) => prove({ store, engines, opened, plain, features, signal }),
+    })
+  }
+  return found
+}
+
+const eventsOf = (
+  onNotice: (message: string) => void,
+  onProgress: (progress: TrainingJobProgress) => void,
+): Events => ({
+  onNotice,
+  onEpoch: ({ train, validation }, { head, heads, done, epochs }) =>
+    onProgress({
+      kind: 'training',
+      phase: 'training',
+      head,
+      heads,
+      epoch: done,
+      epochs,
+      loss: train.loss,
+      score: (validation ?? train).score,
+    }),
+})
 
 /** @returns the function that runs training tasks, one at a time. */
 export const createTrainingStage = (workspace: Workspace, onNotice: (message: string) => void) => {
-  const features = createFeatureKeeper(workspace)
+  const { store, objects } = workspace
+  const keeper = createFeatureKeeper(workspace)
+  const load = keepLast((id) => loadDataset(store, id))
   return async (
     { payload }: TrainingTask,
     { signal, onProgress }: StageContext<TrainingJobProgress>,
   ): Promise<TrainingJobResult> => {
     const started = performance.now()
-    const { store, objects } = workspace
-    const { dataset, views, blocks, proof } = await features.load(payload)
-    const { heads, maxQuarantine, content } = payload
+    const { datasetId, maxQuarantine, content, candidates, select, folds, halving } = payload
+    const dataset = await load(datasetId)
     const reader = await openContent({ store, objects, dataset, from: content })
     const opened = { dataset, reader, location: content }
-    const events: Events = {
-      onNotice,
-      onEpoch: ({ epoch, train, validation }, head, total, epochs) =>
-        onProgress({
-          kind: 'training',
-          phase: 'training',
-          head,
-          heads: total,
-          epoch,
-          epochs,
-          loss: train.loss,
-          score: (validation ?? train).score,
-        }),
-    }
+    const events = eventsOf(onNotice, onProgress)
     try {
-      const [plain] = views
-      const [block] = blocks
-      if (plain === undefined || block === undefined) throw new RangeError('there is no view')
-      for (const { featureSet } of views)
+      const cuts = await findCuts(workspace, opened, payload, keeper, signal)
+      for (const { featureSet } of cuts.flatMap(({ views }) => views))
         settleQuarantine(featureSet, { opened, maxQuarantine, events })
-      const { runs, best } = await trainHeads({
+      const { sweep, runs, best } = await trainSweep({
         workspace,
         opened,
-        views,
-        blocks,
-        heads,
+        cuts,
+        plan: { candidates, folds, halving },
+        selection: select,
         seed: payload.seed,
         name: payload.name,
         base: payload.base,
-        proveParity: () =>
-          proof({ store, engines: workspace.engines, opened, plain, features: block, signal }),
         signal,
         events,
       })
       return {
         kind: 'training',
+        sweep: sweep.sweepId,
         runs: runs.map(({ run, trained }) => ({ id: run.runId, trained })),
         best: best.runId,
         seconds: (performance.now() - started) / 1000,
       }
     } catch (error) {
-      features.drop()
+      await keeper.drop()
       throw error
     } finally {
       await reader.close()

@@ -6,6 +6,7 @@ import type { Events } from '../experiment/events.js'
 import type { ExperimentInput, ExtractionInput } from '../experiment/schema.js'
 import { sha256Schema } from '../features/shard.js'
 import type { RunRecord } from '../model/run-record.js'
+import type { SweepRecord } from '../model/sweep-record.js'
 import { JOB_KINDS, type JobKind } from './jobs.js'
 
 const count = z.int().nonnegative()
@@ -36,12 +37,13 @@ export type ShardJobProgress = z.output<typeof shardProgressSchema>
 export const trainingProgressSchema = z.strictObject({
   kind: z.literal('training'),
   phase: z.enum(['extracting', 'training']),
-  /** Counts from 0. */
+  /** The head whose epoch ended last; counts from 0. */
   head: count,
   heads: count,
+  /** Epochs that ended, of all heads together, and the most that there may be. */
   epoch: count,
   epochs: count,
-  /** Of the training split; null before the first epoch. */
+  /** Of that head on the training split; null before the first epoch. */
   loss: z.number().nullable(),
   /** Validation score where there is a validation split, else of the training split. */
   score: z.number().nullable(),
@@ -80,7 +82,9 @@ export type ShardJobResult = z.output<typeof shardResultSchema>
 
 export const trainingResultSchema = z.strictObject({
   kind: z.literal('training'),
-  /** One a head, in the order of the request. */
+  /** Holds what became of every head. */
+  sweep: sha256Schema,
+  /** One a head that was trained to its end, in the order of the request. */
   runs: z.array(z.strictObject({ id: sha256Schema, trained: z.boolean() })),
   best: sha256Schema,
   seconds: z.number(),
@@ -148,7 +152,7 @@ export interface ExtractionHandle extends JobHandle<ExtractionJobResult> {
 }
 
 export interface TrainingHandle extends JobHandle<TrainingJobResult> {
-  /** One a head: the runs that there will be. */
+  /** One a head: the runs that there will be, but for heads that are pruned or diverge. */
   readonly runIds: readonly string[]
   /** The extraction of each view that the training waits for. */
   readonly extraction: ExtractionHandle
@@ -201,6 +205,8 @@ export interface Service {
   removeJob(id: string): Promise<void>
   /** By name, id or the start of an id. @throws NOT_FOUND, saying what exists. */
   getRun(reference: string): Promise<RunRecord>
+  /** What became of every head of a sweep. @throws NOT_FOUND. */
+  getSweep(id: string): Promise<SweepRecord>
   listRuns(): Promise<Listing<RunSummary>>
   counts(): Promise<readonly QueueCounts[]>
   /** @throws QUEUE_UNAVAILABLE when the queue does not answer in time. */

@@ -44,8 +44,8 @@ const nameSamples = async (
   positions: readonly number[],
 ): Promise<readonly string[]> => {
   const load = createPlanCache(workspace.store)
-  const { dataset, planned } = await load(payload.extractorId, payload.datasetId)
-  const shard = planned.find(({ storeKey }) => storeKey === payload.storeKey)
+  const { dataset, segments } = await load(payload.extractorIds, payload.datasetId)
+  const shard = segments.find(({ storeKey }) => storeKey === payload.storeKey)
   return positions.map((position) => {
     const key = shard?.keys[position]
     const sample = dataset.samples.find((one) => one.key === key)

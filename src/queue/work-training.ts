@@ -3,12 +3,12 @@
 import { loadDataset } from '../dataset/save.js'
 import type { Dataset } from '../dataset/types.js'
 import { isHeadstartError } from '../errors.js'
-import { assertFeaturesFit } from '../experiment/extraction.js'
 import type { Workspace } from '../experiment/workspace.js'
 import { loadCertificate } from '../extract/certify.js'
 import { featureSetKey } from '../features/feature-set.js'
 import type { Sha256 } from '../identity/hash.js'
 import { featureSetIdOf } from '../identity/ids.js'
+import { besideOf } from './beside.js'
 import { type ActiveJob, type Handler, LookAgain } from './consume.js'
 import { addJob, isOurFailure, lookAt, replaceJob } from './ensure-job.js'
 import { fromFailedReason, GivenUp } from './failure.js'
@@ -37,13 +37,14 @@ interface Context {
 const pursue = async (
   { backend, workspace }: Context,
   job: ActiveJob<'training'>,
-  extractorId: Sha256,
+  { extractorId, beside }: Pick<ExtractionPayload, 'extractorId' | 'beside'>,
   featureSetId: Sha256,
 ): Promise<void> => {
   const queue = backend.queue(EXTRACTION_QUEUE)
   const id = extractionJobId(featureSetId)
   const { datasetId, content } = job.payload
-  const payload: ExtractionPayload = { version: PAYLOAD_VERSION, extractorId, datasetId, content }
+  const version = PAYLOAD_VERSION
+  const payload: ExtractionPayload = { version, extractorId, beside, datasetId, content }
   const { existing, job: extraction } = await lookAt(queue, id)
   if (existing === 'none') return addJob(queue, 'extraction', id, payload)
   if (existing === 'completed') {
@@ -66,23 +67,24 @@ const assertExtracted = async (
   load: (id: Sha256) => Promise<Dataset>,
 ): Promise<void> => {
   const { store } = context.workspace
-  const { datasetId, extractorIds, heads } = job.payload
-  const { contentId, samples } = await load(datasetId)
-  const specs = await Promise.all(extractorIds.map((id) => loadExtractorSpec(store, id)))
-  assertFeaturesFit(specs, samples.length)
-  let missing = 0
+  const { datasetId, cuts, candidates } = job.payload
+  const { contentId } = await load(datasetId)
+  const missing: { readonly extractorId: Sha256; readonly featureSetId: Sha256 }[] = []
+  const extractorIds = [...new Set(cuts.flatMap((one) => one.extractorIds))]
   for (const extractorId of extractorIds) {
     const featureSetId = featureSetIdOf(extractorId, contentId)
-    if ((await loadCertificate({ store }, featureSetId)) !== null) continue
-    missing += 1
-    await pursue(context, job, extractorId, featureSetId)
+    if ((await loadCertificate({ store }, featureSetId)) === null)
+      missing.push({ extractorId, featureSetId })
   }
-  if (missing === 0) return
+  if (missing.length === 0) return
+  const beside = besideOf(await Promise.all(extractorIds.map((id) => loadExtractorSpec(store, id))))
+  for (const { extractorId, featureSetId } of missing)
+    await pursue(context, job, { extractorId, beside: beside(extractorId) }, featureSetId)
   await job.report({
     kind: 'training',
     phase: 'extracting',
     head: 0,
-    heads: heads.length,
+    heads: candidates.length,
     epoch: 0,
     epochs: 0,
     loss: null,
@@ -100,7 +102,7 @@ const discard = async (
 ): Promise<void> => {
   const { contentId } = await load(payload.datasetId)
   for (const key of damaged) await store.delete(key)
-  for (const extractorId of payload.extractorIds)
+  for (const extractorId of payload.cuts.flatMap((one) => one.extractorIds))
     await store.delete(featureSetKey(featureSetIdOf(extractorId, contentId)))
 }
 

@@ -70,6 +70,14 @@ const facts: fc.Arbitrary<GarbageFacts> = fc.record({
     })),
     { maxLength: 2 },
   ),
+  sweeps: fc.array(
+    fc.record({ sweep: number, base: number, dataset: number }).map((sweep) => ({
+      sweepId: idOf('sweep', sweep.sweep),
+      baseId: idOf('base', sweep.base),
+      datasetId: idOf('dataset', sweep.dataset),
+    })),
+    { maxLength: 2 },
+  ),
   featureSets: fc.array(
     fc.record({ extractor: number, shards: numbers }).map(({ extractor, shards }) => ({
       extractorId: idOf('extractor', extractor),
@@ -101,7 +109,14 @@ const facts: fc.Arbitrary<GarbageFacts> = fc.record({
     .map((known) => new Map(known.map((n) => [idOf('extractor', n), idOf('base', n)]))),
 })
 
-const NOTHING = { names: [], runs: [], featureSets: [], pushed: [], baseOfExtractor: new Map() }
+const NOTHING = {
+  names: [],
+  runs: [],
+  sweeps: [],
+  featureSets: [],
+  pushed: [],
+  baseOfExtractor: new Map(),
+}
 
 const keysOf = (units: GarbagePlan['garbage']): string[] =>
   units.flatMap(({ objects }) => objects.map(({ key }) => key))
@@ -125,7 +140,7 @@ describe('planGarbage', () => {
     })
   })
 
-  it('never takes what a run or a name needs, nor a published run', () => {
+  it('never takes what a run, a sweep or a name needs, nor a published run', () => {
     property((given, plan) => {
       const garbage = keysOf(plan.garbage)
       const needed = [
@@ -134,6 +149,10 @@ describe('planGarbage', () => {
           `bases/${run.baseId}/`,
           `datasets/${run.datasetId}/`,
           ...run.extractorIds.map((id) => `extractors/${id}.json`),
+        ]),
+        ...given.sweeps.flatMap((sweep) => [
+          `bases/${sweep.baseId}/`,
+          `datasets/${sweep.datasetId}/`,
         ]),
         ...given.names.map(({ kind, id }) => `${kind}s/${id}/`),
         ...given.objects
@@ -150,6 +169,7 @@ describe('planGarbage', () => {
       const kept = new Set([
         ...given.names.filter(({ kind }) => kind === 'dataset').map(({ id }) => id),
         ...given.runs.map(({ datasetId }) => datasetId),
+        ...given.sweeps.map(({ datasetId }) => datasetId),
       ])
       const isYoung = (modifiedMs: number): boolean => modifiedMs > NOW - GRACE
       const needed = given.pushed

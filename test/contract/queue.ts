@@ -6,7 +6,8 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { isHeadstartError } from '../../src/errors.js'
 import type { ExperimentInput } from '../../src/experiment/schema.js'
 import type { Workspace } from '../../src/experiment/workspace.js'
-import { loadFeatureSet, loadFeatures } from '../../src/features/feature-set.js'
+import { loadFeatureSet } from '../../src/features/feature-set.js'
+import { loadFeatures } from '../../src/features/load-features.js'
 import { openBackend } from '../../src/queue/backend.js'
 import { extractionJobId, PAYLOAD_VERSION, queueNamesOf, shardJobId } from '../../src/queue/jobs.js'
 import type { QueueBackend } from '../../src/queue/port.js'
@@ -209,6 +210,25 @@ export const describeQueue = (
         expect(block.keys).toHaveLength(6000)
         expect(new Set(block.keys).size).toBe(6000)
       }
+    })
+
+    it('two cuts compute each row once, together with requests for one of them', async () => {
+      const folder = await project()
+      await writeDenseBase(join(folder, 'base'), true)
+      const started = await start(folder)
+      const { service } = started
+      const cuts = ['features', 'squashed']
+      const both = { ...EXTRACTION, base: { from: './base', cuts } }
+      const handle = await service.enqueueExtraction(both, { folder })
+      const results = await handle.finished()
+      expect(results.map(({ samples }) => samples)).toEqual([ROWS, ROWS])
+      expect(results.reduce((sum, { computed }) => sum + computed, 0)).toBe(ROWS)
+      expect(await countPasses(started)).toBe(ROWS)
+      const alone = { ...EXTRACTION, base: { from: './base', cut: 'squashed' } }
+      const later = await service.enqueueExtraction(alone, { folder })
+      expect(later.featureSetIds).toEqual(handle.featureSetIds.slice(1))
+      expect(await later.finished()).toMatchObject([{ computed: 0, reused: ROWS }])
+      expect(await countPasses(started)).toBe(ROWS)
     })
 
     it('a cancelled extraction stops, keeps its rows, and goes on when it is asked for again', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { loadFeatures } from '../../src/features/feature-set.js'
+import { loadFeatures } from '../../src/features/load-features.js'
 import { sampleKeyOfBytes } from '../../src/identity/ids.js'
 import { createFileStore } from '../../src/store/file.js'
 import { makeFolder } from '../support/folders.js'

@@ -1,10 +1,10 @@
-// An Extractor whose forward pass is plain arithmetic: content bytes in, a row out, as the contract
-// says; and extractions with it on a real file store.
+// A forward pass that is plain arithmetic: content bytes in, rows out, as the contract says; and
+// extractions with it on a real file store.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HeadstartError } from '../../src/errors.js'
 import { type ExtractionRequest, type ExtractionResult, extract } from '../../src/extract/run.js'
-import type { Extractor, Row } from '../../src/extractor/extractor.js'
-import { type ExtractorSpec, extractorIdOfSpec } from '../../src/extractor/spec.js'
+import type { Pass, Row } from '../../src/extractor/extractor.js'
+import type { ExtractorSpec } from '../../src/extractor/spec.js'
 import type { EngineInfo } from '../../src/features/shard.js'
 import { sha256 } from '../../src/identity/hash.js'
 import { sampleKeyOfBytes } from '../../src/identity/ids.js'
@@ -26,6 +26,13 @@ export const SPEC: ExtractorSpec = {
 }
 
 const ENGINE: EngineInfo = { engine: 'wasm', version: 'arithmetic 1', device: 'cpu' }
+
+/** Another cut of the same base: wider, so that its shards are cut otherwise. */
+export const OTHER_WIDTH = 5
+export const OTHER: ExtractorSpec = { ...SPEC, cut: 'other', featureShape: [OTHER_WIDTH] }
+
+/** The features of a content at the other cut. */
+export const otherFeaturesOf = (content: Uint8Array): number[] => [...featuresOf(content), 1, 2]
 
 /** The features of a content: its length, its sum and its first byte. */
 export const featuresOf = (content: Uint8Array): number[] => [
@@ -50,10 +57,8 @@ export const createExtractor = (options: ExtractorOptions = {}) => {
   const { batchSize = 4, parallelBatches = 2, onRows } = options
   const seen = { computed: [] as string[], batches: [] as number[] }
   let [active, most, opened, closed] = [0, 0, 0, 0]
-  const extractor: Extractor = {
-    id: extractorIdOfSpec(SPEC),
-    spec: SPEC,
-    width: WIDTH,
+  const passOf = (specs: readonly ExtractorSpec[]): Pass => ({
+    specs,
     batchSize,
     parallelBatches,
     info: () => (seen.batches.length === 0 ? null : ENGINE),
@@ -71,26 +76,32 @@ export const createExtractor = (options: ExtractorOptions = {}) => {
         await sleep(seen.batches.length % 2 === 0 ? 3 : 0)
         seen.batches.push(samples.length)
         seen.computed.push(...names)
-        return samples.map(
-          ({ content }): Row =>
-            Buffer.from(content).toString().startsWith(BROKEN)
-              ? { ok: false, reason: 'cannot be decoded' }
-              : { ok: true, features: Float32Array.from(featuresOf(content)) },
+        return samples.map(({ content }): Row[] =>
+          specs.map(({ cut }) => {
+            if (Buffer.from(content).toString().startsWith(BROKEN))
+              return { ok: false, reason: 'cannot be decoded' }
+            const features = cut === OTHER.cut ? otherFeaturesOf(content) : featuresOf(content)
+            return { ok: true, features: Float32Array.from(features) }
+          }),
         )
       } finally {
         active -= 1
       }
     },
-  }
+  })
+  const asked: string[][] = []
   return {
     ...seen,
     /** Most batches that were with the extractor at once. */
     mostAtOnce: () => most,
     opened: () => opened,
     closed: () => closed,
-    open: async (): Promise<Extractor> => {
+    /** The cuts of each pass that was opened. */
+    asked: (): readonly (readonly string[])[] => asked,
+    open: async (specs: readonly ExtractorSpec[]): Promise<Pass> => {
       opened += 1
-      return extractor
+      asked.push(specs.map(({ cut }) => cut))
+      return passOf(specs)
     },
   }
 }
@@ -106,21 +117,22 @@ export interface ExtractOptions
   readonly onRead?: () => void
 }
 
-/** Extracts these contents with a real plan and store. */
-export const extractContents = (
+/** Extracts these contents at some cuts with a real plan and store. */
+export const extractCuts = (
   store: Store,
   extractor: FakeExtractor,
   contents: readonly Uint8Array[],
+  specs: readonly ExtractorSpec[],
   { vanished = [], onRead, ...options }: ExtractOptions = {},
-): Promise<ExtractionResult> => {
+): Promise<readonly ExtractionResult[]> => {
   const contentOf = new Map(contents.map((content) => [sampleKeyOfBytes(content), content]))
   const gone = new Set(vanished.map(sampleKeyOfBytes))
   const nameOf = (key: string) => Buffer.from(contentOf.get(key) ?? '').toString()
   return extract({
     store,
-    spec: SPEC,
+    specs,
     keys: [...contentOf.keys()].sort(),
-    openExtractor: extractor.open,
+    openPass: extractor.open,
     nameOf,
     readSample: async (key) => {
       onRead?.()
@@ -129,6 +141,18 @@ export const extractContents = (
     },
     ...options,
   })
+}
+
+/** Extracts these contents at the first cut. */
+export const extractContents = async (
+  store: Store,
+  extractor: FakeExtractor,
+  contents: readonly Uint8Array[],
+  options: ExtractOptions = {},
+): Promise<ExtractionResult> => {
+  const [result] = await extractCuts(store, extractor, contents, [SPEC], options)
+  if (result === undefined) throw new Error('there is no result')
+  return result
 }
 
 export const samples = (count: number, from = 0): Uint8Array[] =>

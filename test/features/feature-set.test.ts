@@ -6,10 +6,10 @@ import {
   type FeatureSetShard,
   featureSetKey,
   loadFeatureSet,
-  loadFeatures,
   loadShard,
   saveFeatureSet,
 } from '../../src/features/feature-set.js'
+import { loadFeatures } from '../../src/features/load-features.js'
 import type { Shard } from '../../src/features/shard.js'
 import { shardStoreKey } from '../../src/features/shard-name.js'
 import { sha256 } from '../../src/identity/hash.js'

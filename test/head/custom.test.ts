@@ -51,8 +51,8 @@ describe('a custom head', () => {
     const { numTensors } = tf.memory()
     const spec = specFrom(make(), quick)
     const result = await train(data, spec)
-    const { test } = result.metrics
-    expect(test?.kind === 'single' && test.accuracy).toBeGreaterThan(0.9)
+    const { validation } = result.metrics
+    expect(validation?.kind === 'single' && validation.accuracy).toBeGreaterThan(0.9)
     expect((await train(data, spec)).artifacts).toEqual(result.artifacts)
     const head = await openHead(result.artifacts)
     const row = head.predict(plainOf(data).subarray(0, 16), 1)
@@ -74,7 +74,7 @@ describe('a custom head', () => {
     const head = await openHead(result.artifacts)
     expect(head.inputWidth).toBe(16)
     head.close()
-    expect(result.metrics.test).toMatchObject({ accuracy: 1 })
+    expect(result.metrics.validation).toMatchObject({ accuracy: 1 })
   })
 
   it('predicts a regression in target units, folded into its last dense layer or not', async () => {
@@ -88,11 +88,11 @@ describe('a custom head', () => {
       data,
       specFrom(stack(first([3]), dense(1)), { ...quick, epochs: 40 }),
     )
-    const { test } = folded.metrics
-    expect(test?.kind === 'regression' && test.r2).toBeGreaterThan(0.95)
+    const { validation } = folded.metrics
+    expect(validation?.kind === 'regression' && validation.r2).toBeGreaterThan(0.95)
     // No last linear dense layer: targets stay as they are, and the head still trains.
     const relu = await train(data, specFrom(stack(first([3]), dense(1, 'relu')), quick))
-    expect(relu.metrics.test?.kind).toBe('regression')
+    expect(relu.metrics.validation?.kind).toBe('regression')
   })
 
   it('takes several labels with sigmoid', async () => {
@@ -104,7 +104,7 @@ describe('a custom head', () => {
     })
     const data = dataOf({ kind: 'multi', classes: ['a', 'b'] }, 2, rows)
     const result = await train(data, specFrom(stack(first([2]), dense(2, 'sigmoid')), quick))
-    expect(result.metrics.test).toMatchObject({ accuracy: 1 })
+    expect(result.metrics.validation).toMatchObject({ accuracy: 1 })
   })
 
   it('uses regularizers and constraints of its layers', async () => {

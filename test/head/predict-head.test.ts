@@ -41,7 +41,7 @@ describe('a published head', () => {
 
   it('measures what training measured', async () => {
     const head = await openHead(artifacts)
-    expect(await evaluateHead(head, data, 'test')).toEqual(trained.metrics.test)
+    expect(await evaluateHead(head, data, 'validation')).toEqual(trained.metrics.validation)
     head.close()
   })
 

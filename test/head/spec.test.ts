@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { headSpecSchema } from '../../src/head/spec.js'
+import { headSpecSchema, isExactSpec, isPresetSpec } from '../../src/head/spec.js'
 
 const faultsOf = (input: unknown): string[] =>
   (headSpecSchema.safeParse(input).error?.issues ?? []).map((issue) => issue.path.join('.'))
@@ -14,6 +14,7 @@ describe('the head spec', () => {
       optimizer: 'adam',
       learningRate: 0.001,
       momentum: null,
+      tolerance: null,
       weightDecay: 0,
       l2: 0,
       dropout: 0,
@@ -26,6 +27,28 @@ describe('the head spec', () => {
       depth: 1,
       earlyStopping: { patience: 3, minDelta: 0, metric: 'loss' },
     })
+  })
+
+  it('writes out what an exact head is, and that it has no steps to set', () => {
+    const spec = headSpecSchema.parse({ kind: 'linear', optimizer: 'lbfgs' })
+    expect(spec).toMatchObject({
+      ...{ optimizer: 'lbfgs', epochs: 200, tolerance: 1e-5 },
+      ...{ batchSize: null, learningRate: null, momentum: null, weightDecay: 0 },
+    })
+    expect(headSpecSchema.parse(spec)).toEqual(spec)
+    const set = { kind: 'linear', optimizer: 'lbfgs', epochs: 7, tolerance: 1e-3, l2: 0.1 } as const
+    expect(headSpecSchema.parse(set)).toMatchObject(set)
+  })
+
+  it('tells exact heads from presets and custom ones', () => {
+    const kinds = [
+      { kind: 'linear' },
+      { kind: 'mlp', optimizer: 'sgd' },
+      { kind: 'linear', optimizer: 'lbfgs' },
+      { kind: 'custom', topology: {} },
+    ].map((input) => headSpecSchema.parse(input))
+    expect(kinds.map(isPresetSpec)).toEqual([true, true, false, false])
+    expect(kinds.map(isExactSpec)).toEqual([false, false, true, false])
   })
 
   it('parses its own result to the same value', () => {
@@ -61,6 +84,16 @@ describe('the head spec', () => {
     ['classWeights.a', { kind: 'linear', classWeights: { a: 0 } }],
     ['earlyStopping.patience', { kind: 'linear', earlyStopping: { patience: 0 } }],
     ['weightDecay', { kind: 'linear', weightDecay: 0.1 }],
+    ['tolerance', { kind: 'linear', tolerance: 0.1 }],
+    ['tolerance', { kind: 'linear', optimizer: 'lbfgs', tolerance: 0 }],
+    ['batchSize', { kind: 'linear', optimizer: 'lbfgs', batchSize: 32 }],
+    ['learningRate', { kind: 'linear', optimizer: 'lbfgs', learningRate: 0.1 }],
+    ['momentum', { kind: 'linear', optimizer: 'lbfgs', momentum: 0.9 }],
+    ['weightDecay', { kind: 'linear', optimizer: 'lbfgs', weightDecay: 0.1 }],
+    ['dropout', { kind: 'linear', optimizer: 'lbfgs', dropout: 0.1 }],
+    ['earlyStopping', { kind: 'linear', optimizer: 'lbfgs', earlyStopping: { patience: 2 } }],
+    ['optimizer', { kind: 'mlp', optimizer: 'lbfgs' }],
+    ['optimizer', { kind: 'custom', topology: {}, optimizer: 'lbfgs' }],
     ['', { kind: 'linear', width: 3 }],
     ['', { kind: 'linear', learning_rate: 3 }],
     ['kind', { kind: 'forest' }],

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Split } from '../../src/dataset/types.js'
 import { isHeadstartError } from '../../src/errors.js'
 import { openHead } from '../../src/head/predict-head.js'
+import { measureSplit } from '../../src/head/publish.js'
 import type { HeadSpecInput } from '../../src/head/spec.js'
 import { trainHead } from '../../src/head/train.js'
 import type { TrainingData } from '../../src/head/types.js'
@@ -28,11 +29,12 @@ describe('training a head', () => {
     { kind: 'mlp', width: 24, depth: 2, learningRate: 0.005, dropout: 0.3 },
   ] as HeadSpecInput[])('separates what is separable: $kind with $optimizer', async (input) => {
     const result = await train(blobs({}), { ...input, epochs: 15 })
-    expect(result.metrics.test).toMatchObject({ kind: 'single', samples: 20 })
-    for (const split of ['train', 'validation', 'test'] as const) {
-      const metrics = result.metrics[split]
+    const test = await measureSplit(result.artifacts, blobs({}), 'test')
+    expect(test).toMatchObject({ kind: 'single', samples: 20 })
+    for (const metrics of [result.metrics.train, result.metrics.validation, test]) {
       expect(metrics?.kind === 'single' && metrics.accuracy).toBeGreaterThan(0.95)
     }
+    expect(result.metrics.test).toBeUndefined()
     expect(result.history.map(({ epoch }) => epoch)).toEqual([...Array(16).keys()].slice(1))
     expect(result.bestEpoch).toBe(15)
     expect(result.stoppedEarly).toBe(false)
@@ -44,6 +46,21 @@ describe('training a head', () => {
     const accuracies = [last, validation].map((m) => (m?.kind === 'single' ? m.accuracy : -1))
     expect(history.at(-1)?.train).toEqual({ loss: last?.loss, score: accuracies[0] })
     expect(history.at(-1)?.validation).toEqual({ loss: validation?.loss, score: accuracies[1] })
+  })
+
+  it('measures epochs on a bounded number of train rows, and the head on all of them', async () => {
+    const data = blobs({ rows: 6000, width: 4, distance: 1 })
+    const splits = data.splits.map(() => 'train' as const)
+    const { history, metrics } = await train({ ...data, splits }, { kind: 'linear', epochs: 1 })
+    const first = {
+      ...data,
+      splits: data.splits.map((_, row): Split => (row < 4096 ? 'train' : 'test')),
+    }
+    const { artifacts } = await train({ ...data, splits }, { kind: 'linear', epochs: 1 })
+    const sample = await measureSplit(artifacts, first, 'train')
+    expect(metrics.train?.samples).toBe(6000)
+    expect(history[0]?.train.loss).toBe(sample?.loss)
+    expect(history[0]?.train.loss).not.toBe(metrics.train?.loss)
   })
 
   it('gives the same bits for the same seed and others for another', async () => {
@@ -165,8 +182,8 @@ describe('training a head', () => {
       learningRate: 0.05,
       epochs: 30,
     })
-    const { test } = metrics
-    expect(test?.kind === 'multi' && test.macroF1).toBeGreaterThan(0.95)
+    const { validation } = metrics
+    expect(validation?.kind === 'multi' && validation.macroF1).toBeGreaterThan(0.95)
     expect(history.at(-1)?.train.score).toBe(
       metrics.train?.kind === 'multi' && metrics.train.macroF1,
     )
@@ -185,8 +202,8 @@ describe('training a head', () => {
       learningRate: 0.02,
       epochs: 40,
     })
-    const { test } = metrics
-    expect(test?.kind === 'regression' && test.r2).toBeGreaterThan(0.99)
+    const { validation } = metrics
+    expect(validation?.kind === 'regression' && validation.r2).toBeGreaterThan(0.99)
     expect(history.at(-1)?.train.score).toBeCloseTo(
       metrics.train?.kind === 'regression' ? metrics.train.r2 : 0,
       6,

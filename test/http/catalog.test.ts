@@ -57,6 +57,26 @@ describe('the catalogue', () => {
     }
   })
 
+  it('filters and sorts runs as the command line does', async () => {
+    const count = async (query: string): Promise<number> =>
+      (await ask(server, `/v1/runs?${query}`)).body.items.length
+    expect(await count('where=kind%3Dlinear&sort=accuracy&reverse=true&limit=5')).toBe(1)
+    expect(await count('where=kind%3Dlinear&where=epochs%3E100')).toBe(0)
+    expect(await count('dataset=colours')).toBe(1)
+    for (const query of ['sort=speed', 'where=kind', 'limit=0', 'order=up', 'reverse=maybe']) {
+      const { status, body } = await ask(server, `/v1/runs?${query}`)
+      expect([status, body.code], query).toEqual([400, 'REQUEST_INVALID'])
+    }
+    expect((await ask(server, '/v1/runs?sort=speed')).body.detail).toContain('accuracy')
+  })
+
+  it('compares runs, and refuses one run twice', async () => {
+    const { status, body } = await ask(server, `/v1/runs/best/comparison?with=${runId}`)
+    expect([status, body.code]).toEqual([400, 'REQUEST_INVALID'])
+    expect((await ask(server, '/v1/runs/best/comparison')).status).toBe(400)
+    expect((await ask(server, '/v1/runs/best/comparison?with=worst')).status).toBe(404)
+  })
+
   it('says what exists when a name is wrong', async () => {
     const { status, type, body } = await ask(server, '/v1/runs/bets')
     expect(status).toBe(404)
@@ -160,6 +180,8 @@ describe('the OpenAPI document', () => {
         'DELETE /v1/runs/{reference}',
         'POST /v1/runs/{reference}/predict',
         'GET /v1/runs/{reference}/artifacts',
+        'GET /v1/runs/{reference}/comparison',
+        'GET /v1/sweeps/{reference}',
         'GET /v1/artifacts/{key}',
         'GET /v1/jobs',
         'GET /v1/jobs/{id}',

@@ -3,17 +3,46 @@ import { type CardFacts, describeModel, modelCardSchema } from '../../src/model/
 import { writeCard } from '../../src/model/card-text.js'
 import { recordOf, SINGLE } from './records.js'
 
+const check = { maxAbsDiff: 1e-7, tolerance: 1e-5 }
 const facts: CardFacts = {
   files: {
     head: 'head/model.json',
     model: 'model/model.json',
+    onnx: {
+      path: 'model.onnx',
+      input: { name: 'input', shape: [20, 30, 3], layout: 'channels-last', samples: null },
+      output: { name: 'probabilities', shape: [2] },
+      operators: 17,
+    },
+    samples: {
+      count: 8,
+      input: 'samples/input.npy',
+      features: 'samples/features.npy',
+      expected: 'samples/expected.npy',
+    },
     all: [{ path: 'head/model.json', bytes: 10, sha256: '8'.repeat(64) }],
   },
-  exportCheck: { samples: 8, maxAbsDiff: 1e-7, tolerance: 1e-5 },
+  notExported: [],
+  foldedBatchNormalization: null,
+  exportCheck: {
+    samples: 8,
+    maxAbsDiff: 1e-7,
+    files: [
+      { path: 'model/model.json', loadedWith: 'tf.loadLayersModel', ...check },
+      { path: 'model.onnx', loadedWith: 'onnxruntime', ...check },
+    ],
+  },
   headInputShape: [8],
   exportedBy: 'headstart 0.1.0',
 }
-const headOnly: CardFacts = { ...facts, files: { ...facts.files, model: null } }
+const headOnly: CardFacts = {
+  ...facts,
+  files: { ...facts.files, model: null, onnx: null, samples: null },
+  notExported: [
+    { part: 'model', reason: 'the base is no LayersModel' },
+    { part: 'onnx', reason: 'the head has no form' },
+  ],
+}
 
 const image = recordOf()
 const cardOf = (changes: Parameters<typeof recordOf>[0] = {}, given = facts) =>
@@ -47,10 +76,10 @@ describe('a model card', () => {
     const limits = (...args: Parameters<typeof cardOf>) => cardOf(...args).limits.join('\n')
     expect(limits()).toMatch(/Fewer than 30 measured samples each: c_d\./)
     expect(limits()).toMatch(/2 samples could not be decoded/)
-    expect(limits()).not.toMatch(/test split|optimistic|GraphModel|augmented/)
+    expect(limits()).not.toMatch(/test split|optimistic|Not exported|augmented/)
     expect(limits({ metrics: { train: SINGLE } })).toMatch(/no test split/)
     expect(limits({ stoppedEarly: true })).toMatch(/optimistic/)
-    expect(limits({}, headOnly)).toMatch(/only the head/)
+    expect(limits({}, headOnly)).toMatch(/Not exported: base and head as one TF.js model; the base/)
   })
 })
 
@@ -90,7 +119,8 @@ describe('the text of a card', () => {
       }),
     )
     expect(other).not.toMatch(/^# h/m)
-    expect(other.match(/^```/gm)).toHaveLength(2)
+    // JavaScript and Python, each opened and closed.
+    expect(other.match(/^```/gm)).toHaveLength(4)
   })
 
   it('of rows and outputs needs no image code', () => {
@@ -117,9 +147,22 @@ describe('the text of a card', () => {
     expect(text).toContain('| price | 2.0000 | 3.0000 | 0.4000 |')
   })
 
-  it('of a GraphModel base has no code for a model that is not there', () => {
+  it('says how to run the ONNX model, what the samples are, and what was loaded with what', () => {
+    const folded = { ...facts, foldedBatchNormalization: { folded: 52, replaced: 1 } }
+    const text = writeCard(cardOf({}, folded))
+    expect(text).toContain('session.run(None, {"input": values})')
+    expect(text).toContain('float32 [samples, 20, 30, 3], any number of samples')
+    expect(text).toContain('in the order height, width, channels')
+    expect(text).toContain('`samples/expected.npy` what the run predicts')
+    expect(text).toContain('`model.onnx` was loaded again with plain `onnxruntime`')
+    expect(text).toContain('52 were folded into the layer beside them, 1 became')
+  })
+
+  it('of a base that cannot be composed has no code for a model that is not there', () => {
     const text = writeCard(cardOf({}, headOnly))
     expect(text).not.toContain('loadLayersModel(')
-    expect(text).toContain('cannot be composed')
+    expect(text).not.toContain('session.run(')
+    expect(text).toContain('Reason: the base is no LayersModel.')
+    expect(text).toContain('Reason: the head has no form.')
   })
 })

@@ -26,6 +26,7 @@ const tamper = vi.hoisted(() => ({ on: false }))
 vi.mock('../../src/head/compose.js', async (original) => {
   const real = await original<typeof import('../../src/head/compose.js')>()
   return {
+    ...real,
     composeModel: async (...args: Parameters<typeof real.composeModel>) => {
       const artifacts = await real.composeModel(...args)
       if (tamper.on) new DataView(artifacts.weights.buffer).setFloat32(0, 3, true)
@@ -92,12 +93,25 @@ describe('an export', () => {
       'head/model.json',
       'head/weights.bin',
       'model',
+      'model.onnx',
       'model/model.json',
       'model/weights.bin',
+      'samples',
+      'samples/expected.npy',
+      'samples/features.npy',
+      'samples/input.npy',
     ])
     expect(await readdir(join(folder, '..'))).toEqual(['plain'])
     expect(card).toMatchObject({
-      exportCheck: { samples: 8, tolerance: 1e-5 },
+      exportCheck: {
+        samples: 8,
+        files: [
+          { path: 'head/model.json', loadedWith: 'tf.loadLayersModel', tolerance: 1e-5 },
+          { path: 'model/model.json', loadedWith: 'tf.loadLayersModel', tolerance: 1e-5 },
+          { path: 'model.onnx', loadedWith: 'onnxruntime' },
+        ],
+      },
+      notExported: [],
       lineage: { runId: run.runId },
       headInputShape: [5],
     })
@@ -111,6 +125,33 @@ describe('an export', () => {
         hash,
       ])
     }
+  })
+
+  it('holds what was asked for by name and nothing else', async () => {
+    const only = { store: store(), run }
+    const onnx = await exportRun({ ...only, folder: at('only-onnx'), format: 'onnx' })
+    expect(await readdir(onnx.folder)).toEqual(['README.md', 'card.json', 'model.onnx', 'samples'])
+    expect(onnx.card.files).toMatchObject({ head: null, model: null })
+    expect(onnx.card.headInputShape).toEqual([5])
+    const folded = await exportRun({
+      ...only,
+      folder: at('only-tfjs'),
+      format: 'tfjs',
+      foldBatchNorm: true,
+    })
+    expect(await readdir(folded.folder)).toEqual([
+      'README.md',
+      'card.json',
+      'head',
+      'model',
+      'samples',
+    ])
+    expect(folded.card.files.onnx).toBeNull()
+    expect(folded.card.foldedBatchNormalization).toEqual({ folded: 2, replaced: 0 })
+    const topology = await readFile(join(folded.folder, 'model/model.json'), 'utf8')
+    expect(topology).not.toContain('"class_name":"BatchNormalization"')
+    const both = { ...only, folder: at('neither'), format: 'onnx', foldBatchNorm: true } as const
+    await expect(exportRun(both)).rejects.toMatchObject({ code: 'REQUEST_INVALID' })
   })
 
   it('gives the same bytes for the same run, and fills a folder that is there and empty', async () => {
@@ -286,12 +327,26 @@ describe('the real pretrained bases', { timeout: 300_000 }, () => {
     model.close()
   })
 
-  it('a GraphModel base exports its head alone, and the card says so', async () => {
+  it('a GraphModel base exports its head in TF.js and the whole in ONNX, and says so', async () => {
     const record = await realRun('mobilenet_v2_mid', GRAPH_CUT, 'avg')
     const { folder, card } = await exportRun({ store: store(), run: record, folder: at('graph') })
-    expect(await readdir(folder)).toEqual(['README.md', 'card.json', 'head'])
+    expect(await readdir(folder)).toEqual([
+      'README.md',
+      'card.json',
+      'head',
+      'model.onnx',
+      'samples',
+    ])
     expect(card.files.model).toBeNull()
-    expect(card.limits.join()).toMatch(/GraphModel/)
-    expect(await readFile(join(folder, 'README.md'), 'utf8')).toMatch(/only the head|GraphModel/)
+    expect(card.exportCheck.maxAbsDiff).toBeLessThan(1e-5)
+    const byName = { store: store(), run: record, folder: at('by-name'), foldBatchNorm: true }
+    await expect(exportRun(byName)).rejects.toMatchObject({
+      code: 'EXPORT_IMPOSSIBLE',
+      message: /no LayersModel/,
+    })
+    expect(card.limits.join()).toMatch(/Not exported: base and head as one TF.js model.*GraphModel/)
+    expect(await readFile(join(folder, 'README.md'), 'utf8')).toMatch(
+      /the base is no LayersModel \(GraphModel\)/,
+    )
   })
 })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Dataset, SampleReader } from '../../src/dataset/types.js'
 import { HeadstartError } from '../../src/errors.js'
 import type { Extractor, Row, SampleContent } from '../../src/extractor/extractor.js'
-import type { FeatureBlock, FeatureSet } from '../../src/features/feature-set.js'
+import { residentSource } from '../../src/features/feature-source.js'
 import type { EngineInfo } from '../../src/features/shard.js'
 import { sha256 } from '../../src/identity/hash.js'
 import { CROSS_DEVICE_TOLERANCE, checkParity, pickRows } from '../../src/model/parity.js'
@@ -52,21 +52,8 @@ const makeRequest = ({
   }
   const half = Math.floor(rows / 2)
   const shards = [shard, { ...shard, engines: [secondEngine] }]
-  const features: FeatureBlock = { keys, values, width: WIDTH, shards }
-  const part = { key: 'shard', bytes: 1, sha256: sha256('bytes') }
-  const featureSet: FeatureSet = {
-    version: 1,
-    featureSetId: sha256('set'),
-    extractorId: shard.extractorId,
-    contentId: sha256('content'),
-    featureShape: [WIDTH],
-    rows,
-    shards: [
-      { ...part, rows: half },
-      { ...part, rows: rows - half },
-    ],
-    quarantine: [],
-  }
+  const source = residentSource([values], WIDTH, [half, rows])
+  const features = { source, keys, shards }
   const batches: number[] = []
   const extractor: Extractor = {
     id: shard.extractorId,
@@ -100,7 +87,7 @@ const makeRequest = ({
     samples: [],
     notes: [],
   }
-  return { request: { extractor, features, featureSet, reader, dataset }, keys, batches }
+  return { request: { extractor, features, reader, dataset }, values, keys, batches }
 }
 
 /** Serves features that are off by a part of themselves for one sample. */
@@ -136,7 +123,7 @@ describe('the parity gate', () => {
 
   it('tells 0 from -0', async () => {
     const zeros = makeRequest()
-    zeros.request.features.values.fill(0)
+    zeros.values.fill(0)
     const request = {
       ...zeros.request,
       extractor: {

@@ -38,7 +38,7 @@ describe('a cancelled extraction', () => {
       const payload: ShardPayload = {
         version: PAYLOAD_VERSION,
         extraction: asker,
-        extractorId: sha256('an extractor'),
+        extractorIds: [sha256('an extractor')],
         datasetId: sha256('a dataset'),
         content: folder,
         storeKey,

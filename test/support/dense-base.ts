@@ -12,8 +12,12 @@ const fixedValues = (count: number, scale: number): Float32Array =>
 
 const layer = (className: string, config: object): object => ({ class_name: className, config })
 
-/** The layers of the base: `rows` [6], `features` [10] (relu). */
-export const writeDenseBase = async (folder: string): Promise<void> => {
+/**
+ * The layers of the base: `rows` [6], `features` [10] (relu).
+ *
+ * @param deeper a layer behind them, `squashed` [10] (tanh): a second cut.
+ */
+export const writeDenseBase = async (folder: string, deeper = false): Promise<void> => {
   const layers = [
     layer('InputLayer', {
       batch_input_shape: [null, DENSE_INPUT],
@@ -28,6 +32,7 @@ export const writeDenseBase = async (folder: string): Promise<void> => {
       use_bias: true,
       trainable: true,
     }),
+    ...(deeper ? [layer('Activation', { name: 'squashed', activation: 'tanh' })] : []),
   ]
   const weights = [
     { name: 'features/kernel', shape: [DENSE_INPUT, DENSE_FEATURES], dtype: 'float32' },

@@ -69,6 +69,7 @@ export const addExtractCommand = (program: Command): void => {
       `
 Examples:
   headstart extract --base mobilenet --cut flatten_1 --dataset pets
+  headstart extract --base mobilenet --cut block_13_expand_relu --cut flatten_1 --dataset pets
   headstart extract --base ./resnet50 --cut conv5_block3_out --range caffe --dataset ./images`,
     )
     .action((options: CommonOptions & DetachOption & ExtractionOptions) => {

@@ -2,10 +2,9 @@
 import type { Command } from 'commander'
 import { loadExperimentFile } from '../../experiment/load-file.js'
 import type { ExperimentResult } from '../../experiment/result.js'
-import { shortId } from '../../identity/hash.js'
+import { runReportKey, sweepReportKey } from '../../model/report-keys.js'
 import { type CommonOptions, type Context, type Report, runCommand } from '../context.js'
 import { describeEnqueued } from '../job-text.js'
-import { describeHead, metricCells, metricHead } from '../metrics-text.js'
 import { addDetachOption, addEngineOptions, type DetachOption } from '../options.js'
 import { openService, requireService, withService } from '../service/choose.js'
 import {
@@ -13,10 +12,12 @@ import {
   enqueueExperiment,
   runThroughService,
 } from '../service/experiment.js'
+import { pathInStore } from '../store-path.js'
+import { describeHeads } from '../sweep-text.js'
 import { seconds, table } from '../tables.js'
 
-const describeResult = (result: ExperimentResult): string => {
-  const { featureSet, runs, parity, best } = result
+const describeResult = (result: ExperimentResult, { workspace: { store } }: Context): string => {
+  const { featureSet, runs, parity } = result
   const rate =
     featureSet.computed === 0
       ? ''
@@ -37,14 +38,11 @@ const describeResult = (result: ExperimentResult): string => {
       `extract ${seconds(result.seconds.extract)}, train ${seconds(result.seconds.train)}, total ${seconds(result.seconds.total)}`,
     ],
   ])
-  const rows = runs.map((run) => [
-    `${shortId(run.id)}${run.id === best && runs.length > 1 ? ' (best)' : ''}`,
-    describeHead(run.head),
-    ...metricCells(run.metrics),
-    run.trained ? 'trained' : 'existed',
-  ])
-  const first = runs[0]?.metrics
-  return `${summary}\n\n${table(rows, ['run', 'head', ...metricHead(first), ''])}`
+  const page =
+    result.sweep.heads.length > 1
+      ? sweepReportKey(result.sweep.id, 'html')
+      : runReportKey(result.best, 'html')
+  return `${summary}\n\n${describeHeads(result)}\n\nreport: ${pathInStore(store, page)}`
 }
 
 const runHere = async (
@@ -71,7 +69,7 @@ export const reportExperiment = async (
   const json = await (service === null
     ? runHere(context, order)
     : withService(service, (chosen) => runThroughService(context, chosen, order)))
-  return { json, text: describeResult(json) }
+  return { json, text: describeResult(json, context) }
 }
 
 export const addRunCommand = (program: Command): void => {
@@ -94,7 +92,10 @@ While \`headstart up\` runs here, or with HEADSTART_QUEUE=redis://..., its worke
 Examples:
   headstart run experiment.json
   headstart run experiment.json --json | jq .runs[0].metrics.validation.accuracy
-  headstart run experiment.json --detach`,
+  headstart run sweep.json                      many heads: a list, a grid or a random search
+  headstart run experiment.json --detach
+
+The best head by "select" is published under "name"; the test split is read for it alone.`,
     )
     .action(async (file: string, options: CommonOptions & DetachOption) => {
       const order = await loadExperimentFile(file)

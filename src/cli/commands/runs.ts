@@ -1,13 +1,27 @@
 // Owns `headstart runs`: trained heads, newest first, with what they reached.
-import type { Command } from 'commander'
-import { type KeyMetrics, keyMetricsOf, listRuns, type RunSummary } from '../../catalog/list.js'
+import { writeFile } from 'node:fs/promises'
+import { type Command, InvalidArgumentError } from 'commander'
+import {
+  findRuns,
+  type KeyMetrics,
+  keyMetricsOf,
+  type RunSummary,
+  summarizeRun,
+} from '../../catalog/list.js'
 import { removeRun } from '../../catalog/remove.js'
+import { runQuerySchema } from '../../catalog/run-query.js'
+import { encodeRunsTable } from '../../catalog/runs-table.js'
 import { type ShownRun, showRun } from '../../catalog/show.js'
+import { HeadstartError, messageOf } from '../../errors.js'
+import { parseWith } from '../../experiment/schema.js'
 import { shortId } from '../../identity/hash.js'
 import type { RunRecord } from '../../model/run-record.js'
+import type { Store } from '../../store/port.js'
 import { addCatalogCommand, joinIds, joinNames } from '../catalog-command.js'
 import { describeHead } from '../metrics-text.js'
+import { parseCount } from '../options.js'
 import { bytes, fraction, seconds, table } from '../tables.js'
+import { addCompareCommand } from './compare.js'
 
 const SPLITS = ['train', 'validation', 'test'] as const
 
@@ -89,16 +103,66 @@ const drawRun = ({ run, names, bytes: size }: ShownRun): string => {
   return [facts, drawMetrics(run), drawClasses(run)].filter((part) => part !== '').join('\n\n')
 }
 
+const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value]
+
+const parseFile = (path: string): string => {
+  if (path.trim() === '') throw new InvalidArgumentError('not a file')
+  return path
+}
+
+const listOptions = (ls: Command): Command =>
+  ls
+    .option('--sort <field>', 'created, epochs, name, or a metric such as accuracy or test.loss')
+    .option('--reverse', 'oldest or worst first')
+    .option('--where <condition>', 'field=value; also !=, <, <=, >, >=; may be repeated', collect)
+    .option('--dataset <dataset>', 'name, id or path of the dataset')
+    .option('--sweep <sweep>', 'runs of a sweep: its id, or the first 6 or more characters of it')
+    .option('--limit <n>', 'at most so many', parseCount)
+    .option('--arrow <file>', 'also write the runs to an Arrow file, one row a run', parseFile)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  headstart runs ls --sort accuracy --limit 10
+  headstart runs ls --where kind=linear --where 'accuracy>=0.9' --dataset pets
+  headstart runs ls --sweep 3f2a9c --arrow runs.arrow`,
+    )
+
+const writeArrow = async (path: string, content: Uint8Array): Promise<void> => {
+  try {
+    await writeFile(path, content)
+  } catch (error) {
+    throw new HeadstartError('INPUT_MISSING', `cannot write ${path}: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+const listQueried = async (store: Store, options: Readonly<Record<string, unknown>>) => {
+  const { sort, reverse, where, dataset, sweep, limit, arrow } = options
+  const given = Object.entries({ sort, reverse, where, dataset, sweep, limit })
+  const query = parseWith(
+    runQuerySchema,
+    Object.fromEntries(given.filter(([, value]) => value !== undefined)),
+    'the query',
+  )
+  const { items, damaged } = await findRuns(store, query)
+  if (typeof arrow === 'string') await writeArrow(arrow, encodeRunsTable(items))
+  return { items: items.map(summarizeRun), damaged }
+}
+
 export const addRunsCommand = (program: Command): void =>
   addCatalogCommand(program, {
     command: 'runs',
     noun: 'run',
-    description: 'list, show and remove trained runs',
+    description: 'list, compare, show and remove trained runs',
     reference: 'name, id, or the first 6 or more characters of an id',
     example: 'pets-v1',
-    list: listRuns,
+    list: listQueried,
+    listOptions,
     drawList: drawRuns,
     show: showRun,
     drawShown: drawRun,
     rm: { canForce: false, remove: removeRun },
+    more: addCompareCommand,
   })

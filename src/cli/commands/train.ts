@@ -32,7 +32,8 @@ export const addTrainCommand = (program: Command): void => {
       `
 Examples:
   headstart train --base mobilenet --cut flatten_1 --dataset pets --head linear --name pets-v1
-  headstart train --base mobilenet --cut flatten_1 --dataset pets --head mlp --width 128 --dropout 0.3`,
+  headstart train --base mobilenet --cut flatten_1 --dataset pets --head mlp --width 128 --dropout 0.3
+  headstart train --base mobilenet --cut block_13_expand_relu --cut flatten_1 --dataset pets --head linear`,
     )
     .action((options: CommonOptions & DetachOption & ExtractionOptions & HeadOptions) => {
       const experiment = parseExperiment({ ...extractionInput(options), ...trainingInput(options) })

@@ -45,7 +45,7 @@ interface Finished {
   readonly views: readonly ExtractedView[]
   /** When the features were there. */
   readonly extractedMs: number
-  readonly training: Pick<TrainingJobResult, 'runs' | 'best'>
+  readonly training: Pick<TrainingJobResult, 'sweep' | 'runs' | 'best'>
 }
 
 const finish = async (
@@ -70,7 +70,7 @@ const finish = async (
   if (training === undefined) throw new HeadstartError('JOB_LOST', 'the training has no result')
   const isNew = handle.ids.some((id) => !endedBefore.has(id))
   const runs = training.runs.map(({ id, trained }) => ({ id, trained: trained && isNew }))
-  return { ...features, training: { runs, best: training.best } }
+  return { ...features, training: { ...training, runs } }
 }
 
 /** @throws the error of the job that failed; INTERRUPTED, while the jobs go on. */
@@ -91,6 +91,7 @@ export const runThroughService = async (
   const best = runs.find(({ run }) => run.runId === training.best)
   if (best === undefined) throw new HeadstartError('JOB_LOST', 'the training names no best run')
   const { samples, bitwise, maxAbsDiff } = best.run.parity
+  const { sweepId, select, heads } = await chosen.service.getSweep(training.sweep)
   const endedMs = Date.now()
   return {
     featureSet: totalOf(views),
@@ -99,6 +100,7 @@ export const runThroughService = async (
       return { id: runId, trained, head, metrics }
     }),
     best: training.best,
+    sweep: { id: sweepId, select, heads },
     parity: { samples, bitwise, maxAbsDiff },
     seconds: {
       extract: (extractedMs - enqueuedMs) / 1000,

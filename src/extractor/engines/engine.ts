@@ -11,9 +11,10 @@ export interface Engine {
   /**
    * @param input what `EngineRequest.input` says: RGB pixels uint8 [count, height, width, 3], which
    *   the engine normalises, or float32 rows [count, ...shape]. Borrowed: valid during the call.
-   * @returns float32 [count, ...feature shape].
+   * @returns float32 [count, ...feature shape]; of several cuts [count, sum of their widths], in each
+   *   row one after the other.
    */
-  run(input: EngineInput, count: number): Promise<{ values: Float32Array; shape: number[] }>
+  run(input: EngineInput, count: number): Promise<EngineOutput>
   /** Tensors alive in the engine; constant between runs. */
   tensorCount(): number
   close(): void
@@ -21,19 +22,37 @@ export interface Engine {
 
 export type EngineInput = Uint8Array | Float32Array
 
+export interface EngineOutput {
+  readonly values: Float32Array
+  /** Of one row. */
+  readonly shape: number[]
+}
+
+/** Where features are read, and how they are pooled there. */
+export type EngineCut = Pick<ExtractorSpec, 'cut' | 'pooling'>
+
 /** What an engine needs to know of an extractor. */
-export interface EngineRequest {
+export interface EngineRequest extends EngineCut {
   readonly base: LoadedBase
   readonly engine: ExtractorSpec['engine']
   readonly settings: EngineSettings
   readonly precision: ExtractorSpec['precision']
-  readonly cut: string
-  readonly pooling: ExtractorSpec['pooling']
+  /**
+   * More cuts of the same forward pass. Each has the bits that it has alone: that a layer is read must
+   * not change how the others are computed.
+   */
+  readonly beside?: readonly EngineCut[]
   readonly fixedBatch: number | null
   readonly input: ExtractorSpec['input']
   /** Threads that one forward pass may use, where the engine has threads of its own. */
   readonly intraThreads: number
 }
+
+/** All cuts of a request, in the order of its output. */
+export const cutsOfRequest = ({ cut, pooling, beside = [] }: EngineRequest): EngineCut[] => [
+  { cut, pooling },
+  ...beside,
+]
 
 /** What inspecting a base finds. */
 export interface BaseInspection {

@@ -1,21 +1,25 @@
-// Owns the onnxruntime engine: one session a thread, pixels or rows in, float32 features out.
-import type { InferenceSession } from 'onnxruntime-node'
+// Owns the onnxruntime engine: pixels or rows in, float32 features out.
+import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import { HeadstartError } from '../../errors.js'
 import type { EngineInfo } from '../../features/shard.js'
 import type { OnnxBase } from '../base/loaded-base.js'
 import type { Device } from '../device.js'
 import type { EngineSettings } from '../engine-settings.js'
-import { GPU_BATCH } from '../fixed-batch.js'
-import { PREPARED_INPUT, PREPARED_OUTPUT } from '../onnx/border.js'
+import { PREPARED_INPUT } from '../onnx/border.js'
 import { GRAPH_VERSION } from '../onnx/graph-version.js'
-import { type OnnxModel, serialiseOnnxModel } from '../onnx/model.js'
-import { prepareGraph } from '../onnx/prepare.js'
-import type { Engine, EngineRequest } from './engine.js'
+import {
+  cutsOfRequest,
+  type Engine,
+  type EngineInput,
+  type EngineOutput,
+  type EngineRequest,
+} from './engine.js'
+import { joinOutputs } from './join-outputs.js'
 import { atLeastTwo, inBatchesOf, type Runner } from './onnxruntime-batches.js'
 import { nameOf, resolveDevice } from './onnxruntime-device.js'
 import { loadError, runError, unavailable } from './onnxruntime-errors.js'
 import { loadOnnxruntime, type Onnxruntime, versionOf } from './onnxruntime-library.js'
-import { sessionOptions } from './onnxruntime-session.js'
+import { openSessions, type Sessions } from './onnxruntime-sessions.js'
 
 export { inspectOnnxBase } from './onnxruntime-inspect.js'
 
@@ -31,44 +35,41 @@ export const probeOnnxruntime = async (settings: EngineSettings): Promise<Engine
   return infoOf(ort, await resolveDevice(ort, settings.device))
 }
 
-/** Axes of the only output, as onnxruntime infers them. */
-const rankOf = async (ort: Onnxruntime, model: OnnxModel): Promise<number> => {
-  const session = await ort.InferenceSession.create(serialiseOnnxModel(model), {
-    ...sessionOptions({ kind: 'cpu', index: 0 }, 1),
-    graphOptimizationLevel: 'disabled',
-  })
-  try {
-    const [output] = session.outputMetadata
-    return output?.isTensor === true ? output.shape.length : 0
-  } finally {
-    await session.release()
-  }
+const tensorOf = (
+  ort: Onnxruntime,
+  { input }: EngineRequest,
+  given: EngineInput,
+  rows: number,
+): Tensor => {
+  if (given instanceof Uint8Array && input.kind === 'image')
+    return new ort.Tensor('uint8', given, [rows, ...input.size, 3])
+  if (given instanceof Float32Array && input.kind === 'tensor')
+    return new ort.Tensor('float32', given, [rows, ...input.shape])
+  throw new HeadstartError(
+    'EXTRACTOR_INPUT_MISMATCH',
+    `the base takes ${input.kind === 'image' ? 'pixels' : 'rows'}, and was given the other`,
+  )
 }
 
-/** One call of the session. The input is used where it lies, not copied. */
-const runnerOf =
-  (ort: Onnxruntime, session: InferenceSession, request: EngineRequest): Runner =>
-  async (given, rows) => {
-    const { input, cut } = request
-    const tensor =
-      given instanceof Uint8Array && input.kind === 'image'
-        ? new ort.Tensor('uint8', given, [rows, ...input.size, 3])
-        : given instanceof Float32Array && input.kind === 'tensor'
-          ? new ort.Tensor('float32', given, [rows, ...input.shape])
-          : null
-    if (tensor === null)
-      throw new HeadstartError(
-        'EXTRACTOR_INPUT_MISMATCH',
-        `the base takes ${input.kind === 'image' ? 'pixels' : 'rows'}, and was given the other`,
-      )
-    const output = (await session.run({ [PREPARED_INPUT]: tensor }))[PREPARED_OUTPUT]
-    if (output === undefined || !(output.data instanceof Float32Array) || output.dims[0] !== rows)
-      throw new HeadstartError(
-        'CUT_UNUSABLE',
-        `${cut} gives ${output?.type ?? 'nothing'} [${output?.dims.join(', ') ?? ''}] for ${rows} samples; float32 [${rows}, ...] is needed`,
-      )
-    return { values: output.data, shape: output.dims.slice(1) }
+/** One call of each session. The input is used where it lies, not copied. */
+const runnerOf = (ort: Onnxruntime, sessions: Sessions, request: EngineRequest): Runner => {
+  const cuts = cutsOfRequest(request)
+  return async (given, rows) => {
+    const feeds = { [PREPARED_INPUT]: tensorOf(ort, request, given, rows) }
+    const found = new Map<InferenceSession, InferenceSession.OnnxValueMapType>()
+    for (const session of sessions.sessions) found.set(session, await session.run(feeds))
+    const outputs = sessions.reads.map(({ session, output: name }, i): EngineOutput => {
+      const output = found.get(session)?.[name]
+      if (output === undefined || !(output.data instanceof Float32Array) || output.dims[0] !== rows)
+        throw new HeadstartError(
+          'CUT_UNUSABLE',
+          `${cuts[i]?.cut} gives ${output?.type ?? 'nothing'} [${output?.dims.join(', ') ?? ''}] for ${rows} samples; float32 [${rows}, ...] is needed`,
+        )
+      return { values: output.data, shape: output.dims.slice(1) }
+    })
+    return joinOutputs(outputs, rows)
   }
+}
 
 /**
  * @throws ENGINE_UNAVAILABLE, CUT_NOT_FOUND, CUT_UNUSABLE, EXTRACTOR_INPUT_MISMATCH, BASE_INVALID,
@@ -79,28 +80,20 @@ export const openOnnxruntime = async (request: EngineRequest, base: OnnxBase): P
   const device = await resolveDevice(ort, request.settings.device)
   if (request.precision === 'fp16' && device.kind === 'cpu')
     throw unavailable('fp16 needs a GPU: onnxruntime computes in float32 on a CPU')
-  let session: InferenceSession
-  let batch: number | null
+  let sessions: Sessions
   try {
-    const prepared = await prepareGraph(base, request, {
-      rankOf: (model) => rankOf(ort, model),
-      batch: request.fixedBatch ?? (device.kind === 'cpu' ? null : GPU_BATCH),
-    })
-    batch = prepared.batch
-    session = await ort.InferenceSession.create(
-      serialiseOnnxModel(prepared.model),
-      sessionOptions(device, request.intraThreads, base.origin),
-    )
+    sessions = await openSessions(ort, request, base, device)
   } catch (error) {
     throw loadError(error)
   }
-  const once = runnerOf(ort, session, request)
+  const once = runnerOf(ort, sessions, request)
+  const { batch } = sessions
   const run = batch === null ? atLeastTwo(once) : inBatchesOf(batch, once)
   return {
     info: infoOf(ort, device),
     tensorCount: () => 0,
     close: () => {
-      session.release().catch(() => undefined)
+      for (const session of sessions.sessions) session.release().catch(() => undefined)
     },
     run: async (input, count) => {
       try {

@@ -5,7 +5,13 @@ import { HeadstartError, messageOf } from '../../errors.js'
 import type { CutPoint } from '../base/load.js'
 import type { SavedModelBase } from '../base/loaded-base.js'
 import type { EngineSettings } from '../engine-settings.js'
-import { type BaseInspection, type Engine, type EngineRequest, TRIAL_SIDE } from './engine.js'
+import {
+  type BaseInspection,
+  cutsOfRequest,
+  type Engine,
+  type EngineRequest,
+  TRIAL_SIDE,
+} from './engine.js'
 import { withSavedModelFolder } from './saved-model-folder.js'
 import { readSignature, type SavedModelSignature, SIGNATURE, TAG } from './saved-model-signature.js'
 import { openTensorflow, type Tensorflow } from './tensorflow.js'
@@ -70,13 +76,19 @@ export const openSavedModel = async (
   assertSavedModelsAllowed(request.settings)
   assertFullPrecision(request)
   const tensorflow = await openTensorflow(request.settings)
-  const { cut } = request
+  const cuts = cutsOfRequest(request).map(({ cut }) => cut)
   const { outputs, run, close } = await load(tensorflow, base)
-  if (!outputs.includes(cut)) {
+  const unknown = cuts.find((cut) => !outputs.includes(cut))
+  if (unknown !== undefined) {
     close()
-    throw new HeadstartError('CUT_NOT_FOUND', `the base has no output ${cut}`)
+    throw new HeadstartError('CUT_NOT_FOUND', `the base has no output ${unknown}`)
   }
-  return createBatchEngine(tensorflow, request, { run: (x) => run(x)[cut] as Tensor, close })
+  // A run of a signature gives all of its outputs.
+  const read = (x: Tensor): Tensor[] => {
+    const found = run(x)
+    return cuts.map((cut) => found[cut] as Tensor)
+  }
+  return createBatchEngine(tensorflow, request, { run: read, close })
 }
 
 const listOutputs = ({ core }: Tensorflow['tf'], loaded: Loaded): CutPoint[] => {

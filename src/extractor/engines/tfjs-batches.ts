@@ -4,13 +4,21 @@ import type { Tensor } from '@tensorflow/tfjs-core'
 import { HeadstartError } from '../../errors.js'
 import type { EngineInfo } from '../../features/shard.js'
 import { createNormalise } from '../normalise.js'
-import type { Engine, EngineInput, EngineRequest } from './engine.js'
+import {
+  cutsOfRequest,
+  type Engine,
+  type EngineCut,
+  type EngineInput,
+  type EngineOutput,
+  type EngineRequest,
+} from './engine.js'
+import { joinOutputs } from './join-outputs.js'
 import type { Tfjs } from './tfjs.js'
 
 /** A loaded and cut base. */
 export interface Forward {
-  /** From a batch of inputs to the output at the cut, within a tidy; the caller disposes the result. */
-  run(x: Tensor): Tensor
+  /** From a batch of inputs to the output at each cut, within a tidy; the caller disposes the results. */
+  run(x: Tensor): Tensor[]
   close(): void
 }
 
@@ -31,35 +39,45 @@ export const assertFullPrecision = ({ engine, precision }: EngineRequest): void 
 /** The engine of a loaded base; closing it closes the base. */
 export const createBatchEngine = (
   { tf, info }: { readonly tf: Tfjs; readonly info: EngineInfo },
-  { cut, pooling, fixedBatch, input }: EngineRequest,
+  request: EngineRequest,
   forward: Forward,
 ): Engine => {
-  const pool = poolOf(tf, pooling)
+  const { fixedBatch, input } = request
+  const cuts = cutsOfRequest(request)
+  const pools = cuts.map(({ pooling }) => poolOf(tf, pooling))
   const inputShape = input.kind === 'image' ? [...input.size, 3] : input.shape
   const normalise = input.kind === 'image' ? createNormalise(input) : null
   const inputWidth = inputShape.reduce((a, b) => a * b, 1)
 
-  const runBatch = async (values: Float32Array, count: number) => {
+  /** @param rows of the batch that ran; the first `count` are answered. */
+  const read = async ({ cut }: EngineCut, output: Tensor, rows: number, count: number) => {
+    if (output.dtype !== 'float32' || output.shape[0] !== rows)
+      throw new HeadstartError(
+        'CUT_UNUSABLE',
+        `${cut} gives ${output.dtype} [${output.shape}]; float32 [${rows}, ...] is needed`,
+      )
+    const data = (await output.data()) as Float32Array
+    return { values: data.slice(0, (data.length / rows) * count), shape: output.shape.slice(1) }
+  }
+
+  const runBatch = async (values: Float32Array, count: number): Promise<EngineOutput> => {
     const rows = fixedBatch ?? count
     let padded = values
     if (rows > count) {
       padded = new Float32Array(rows * inputWidth)
       padded.set(values)
     }
-    const output = tf.core.tidy(() =>
-      pool(forward.run(tf.core.tensor(padded, [rows, ...inputShape]))),
-    )
+    const tensors = tf.core.tidy(() => {
+      const found = forward.run(tf.core.tensor(padded, [rows, ...inputShape]))
+      return pools.map((pool, i) => pool(found[i] as Tensor))
+    })
     try {
-      if (output.dtype !== 'float32' || output.shape[0] !== rows)
-        throw new HeadstartError(
-          'CUT_UNUSABLE',
-          `${cut} gives ${output.dtype} [${output.shape}]; float32 [${rows}, ...] is needed`,
-        )
-      const data = (await output.data()) as Float32Array
-      const shape = output.shape.slice(1)
-      return { values: data.slice(0, (data.length / rows) * count), shape }
+      const outputs: EngineOutput[] = []
+      for (const [i, tensor] of tensors.entries())
+        outputs.push(await read(cuts[i] as EngineCut, tensor, rows, count))
+      return joinOutputs(outputs, count)
     } finally {
-      output.dispose()
+      tf.core.dispose(tensors)
     }
   }
 

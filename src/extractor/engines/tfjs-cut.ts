@@ -73,23 +73,37 @@ export const listLayerCuts = (model: LayersModel): CutPoint[] => {
   return cuts
 }
 
+/** Layers of one model: the nested models around it, outermost first, and which of its layers. */
+export interface LayersInside {
+  readonly around: readonly Layer[]
+  readonly layers: readonly Layer[]
+}
+
 /**
- * Each model along the way is replaced by one that ends at the cut. It keeps its name: one that
- * TF.js makes up (model1, ...) may be that of another layer.
+ * A model that ends at some layers. Each model along the way is replaced by one that ends there, too.
+ * It keeps its name: one that TF.js makes up (model1, ...) may be that of another layer.
  */
-const cutChain = (
+export const cutInside = (
   tf: Tfjs,
   model: LayersModel,
-  chain: readonly [Layer, ...Layer[]],
+  { around, layers }: LayersInside,
 ): LayersModel => {
-  const [layer, ...rest] = chain
-  const [next, ...after] = rest
+  const [nested, ...deeper] = around
   const { inputs, name } = model
-  if (next === undefined) return tf.layers.model({ inputs, name, outputs: outputOf(model, layer) })
-  const inner = cutChain(tf, layer as Layer & LayersModel, [next, ...after])
-  const feeding = nodeOf(model, layer)?.inputTensors ?? []
+  if (nested === undefined) {
+    const outputs = layers.flatMap((layer) => outputOf(model, layer))
+    return tf.layers.model({ inputs, name, outputs })
+  }
+  const inner = cutInside(tf, nested as Layer & LayersModel, { around: deeper, layers })
+  const feeding = nodeOf(model, nested)?.inputTensors ?? []
   const output = inner.apply(feeding.length === 1 ? (feeding[0] as SymbolicTensor) : feeding)
-  return tf.layers.model({ inputs, name, outputs: output as SymbolicTensor })
+  return tf.layers.model({ inputs, name, outputs: output as SymbolicTensor | SymbolicTensor[] })
+}
+
+/** @throws CUT_NOT_FOUND. */
+export const findLayer = (model: LayersModel, path: string): FoundLayer => {
+  for (const found of walkLayers(model)) if (found.path === path) return found
+  throw new HeadstartError('CUT_NOT_FOUND', `the base has no layer ${path}`)
 }
 
 /**
@@ -99,7 +113,6 @@ const cutChain = (
  * @throws CUT_NOT_FOUND.
  */
 export const cutLayersModel = (tf: Tfjs, model: LayersModel, path: string): LayersModel => {
-  for (const found of walkLayers(model))
-    if (found.path === path) return cutChain(tf, model, found.chain)
-  throw new HeadstartError('CUT_NOT_FOUND', `the base has no layer ${path}`)
+  const { chain } = findLayer(model, path)
+  return cutInside(tf, model, { around: chain.slice(0, -1), layers: chain.slice(-1) })
 }

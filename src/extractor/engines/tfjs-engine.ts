@@ -4,22 +4,33 @@ import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { HeadstartError } from '../../errors.js'
 import { type EngineInfo, widthOf } from '../../features/shard.js'
 import type { TfjsBase } from '../base/loaded-base.js'
-import type { BaseInspection, Engine, EngineRequest } from './engine.js'
+import { type BaseInspection, cutsOfRequest, type Engine, type EngineRequest } from './engine.js'
 import { loadTfjsModel, type Tfjs, type TfjsModel, translateError } from './tfjs.js'
 import { assertFullPrecision, createBatchEngine } from './tfjs-batches.js'
-import { cutLayersModel, listLayerCuts } from './tfjs-cut.js'
+import { listLayerCuts } from './tfjs-cut.js'
 import { assertGraphCut, listGraphCuts } from './tfjs-graph.js'
+import { readLayersModel } from './tfjs-read.js'
 
-/** From a batch of inputs to the output at the cut; the caller disposes the result. */
-const forwardOf = (tf: Tfjs, loaded: TfjsModel, cut: string): ((x: Tensor) => Tensor) => {
+const listOf = (result: Tensor | Tensor[]): Tensor[] => (Array.isArray(result) ? result : [result])
+
+/** From a batch of inputs to the output at each cut; the caller disposes the results. */
+const forwardOf = (
+  tf: Tfjs,
+  loaded: TfjsModel,
+  cuts: readonly string[],
+): ((x: Tensor) => Tensor[]) => {
+  // Two poolings of a cut read it once: TF.js refuses to be asked for an output twice.
+  const names = [...new Set(cuts)]
+  const inOrder = (found: readonly Tensor[]): Tensor[] =>
+    cuts.map((cut) => found[names.indexOf(cut)] as Tensor)
   if (loaded.format === 'graph-model') {
     const { model } = loaded
-    assertGraphCut(model, cut)
+    for (const name of names) assertGraphCut(model, name)
     const input = model.inputs[0]?.name ?? ''
-    return (x) => model.execute({ [input]: x }, cut) as Tensor
+    return (x) => inOrder(listOf(model.execute({ [input]: x }, names) as Tensor | Tensor[]))
   }
-  const model = cutLayersModel(tf, loaded.model, cut)
-  return (x) => model.predictOnBatch(x) as Tensor
+  const run = readLayersModel(tf, loaded.model, names)
+  return (x) => inOrder(run(x))
 }
 
 /** @throws BASE_INVALID, BASE_LAYER_UNKNOWN, CUT_NOT_FOUND, CUT_UNUSABLE; ENGINE_UNAVAILABLE for fp16. */
@@ -33,7 +44,8 @@ export const createTfjsEngine = async (
   const loaded = await loadTfjsModel(tf, base)
   const close = (): void => void loaded.model.dispose()
   try {
-    const run = forwardOf(tf, loaded, request.cut)
+    const cuts = cutsOfRequest(request).map(({ cut }) => cut)
+    const run = forwardOf(tf, loaded, cuts)
     return createBatchEngine({ tf, info }, request, { run, close })
   } catch (error) {
     close()

@@ -1,0 +1,245 @@
+// Owns stage 2 of an experiment: every head on its features, the best of them, its test split, and the
+// record of all. What exists is reused; what was interrupted goes on.
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { HeadstartError, isHeadstartError, messageOf } from '../errors.js'
+import type { OpenFeatures } from '../features/open-features.js'
+import { measureSplit } from '../head/train.js'
+import type { EpochMetrics, TrainingData } from '../head/types.js'
+import { addTestMetrics, loadHead, loadRun, type RunRecord } from '../model/run-record.js'
+import { loadSweep, type SweepRecord, saveSweep, sweepIdOf } from '../model/sweep-record.js'
+import { describeSweep } from './describe-sweep.js'
+import { passesOf, planRuns } from './plan-runs.js'
+import { publishTrained } from './publish-run.js'
+import { nameBest } from './result.js'
+import { foldOf } from './sweep/folds.js'
+import type {
+  CutFeatures,
+  EndedHead,
+  PlannedHead,
+  SweepRequest,
+  SweepResult,
+} from './sweep-types.js'
+import { type CandidatesRequest, trainCandidates } from './train-candidates.js'
+import { joinTrainingData } from './training-data.js'
+import { writeReports } from './write-reports.js'
+
+const secondsSince = (started: number): number => (performance.now() - started) / 1000
+
+/** The metrics of an epoch, with what is done of all heads together. */
+const createReporter = ({ events }: SweepRequest, heads: readonly PlannedHead[]) => {
+  const epochs = heads.reduce((sum, { head }) => sum + head.epochs, 0)
+  let done = 0
+  return (head: PlannedHead, metrics: EpochMetrics): void => {
+    done += 1
+    events.onEpoch?.(metrics, { head: heads.indexOf(head), heads: heads.length, done, epochs })
+  }
+}
+
+/** Opens the features of heads of one cut, joined with labels. */
+const withData = async <T>(
+  { opened }: Pick<SweepRequest, 'opened'>,
+  heads: readonly PlannedHead[],
+  work: (data: TrainingData, features: OpenFeatures) => Promise<T>,
+): Promise<T> => {
+  const [first] = heads
+  if (first === undefined) throw new RangeError('there is no head')
+  const views = Math.max(...heads.map((one) => one.views))
+  const features = await first.features.open(views)
+  try {
+    const shape = first.features.views[0]?.spec.featureShape ?? []
+    return await work(joinTrainingData(opened.dataset, features, shape), features)
+  } finally {
+    await features.close()
+  }
+}
+
+/** By loss or by score, as the best is chosen. */
+const halvingOf = ({ plan, selection }: SweepRequest): CandidatesRequest['halving'] =>
+  plan.halving === null
+    ? null
+    : { ...plan.halving, metric: selection.higherIsBetter ? 'score' : 'loss' }
+
+/** Trains heads of one pass and publishes those that came to their end. */
+const trainPass = async (
+  request: SweepRequest,
+  heads: readonly PlannedHead[],
+  checkpoints: string,
+  report: (head: PlannedHead, metrics: EpochMetrics) => void,
+): Promise<EndedHead[]> =>
+  withData(request, heads, async (data, features) => {
+    const { workspace, opened, plan, seed, signal, events } = request
+    const started = performance.now()
+    const { folds: count } = plan
+    const outcomes = await trainCandidates({
+      data,
+      candidates: heads.map(({ head, views }) => ({ spec: head, seed, views })),
+      folds:
+        count === null
+          ? null
+          : { count, of: Uint8Array.from(features.keys, (key) => foldOf(key, count)) },
+      halving: halvingOf(request),
+      checkpoints,
+      signal,
+      onEpoch: (index, metrics) => report(heads[index] as PlannedHead, metrics),
+      onNotice: events.onNotice,
+    })
+    const seconds = secondsSince(started)
+    const from = { base: request.base, dataset: opened.location }
+    const ended: EndedHead[] = []
+    for (const [index, outcome] of outcomes.entries()) {
+      const planned = heads[index] as PlannedHead
+      const { head, runId } = planned
+      const views = planned.features.views.slice(0, planned.views)
+      let run: RunRecord | null = null
+      if (outcome.state === 'trained') {
+        const parity = await planned.features.proveParity(features)
+        const { head: trained } = outcome
+        const shared = { store: workspace.store, opened, views, data, head, seed, from }
+        run = await publishTrained({ ...shared, runId, trained, parity, seconds })
+      }
+      ended.push({ planned, outcome, run })
+    }
+    return ended
+  })
+
+/** Heads that must be trained: those without a run; all of them where folds or halving compare them. */
+const splitKnown = async (
+  { workspace: { store }, plan }: SweepRequest,
+  planned: readonly PlannedHead[],
+): Promise<{ known: EndedHead[]; missing: PlannedHead[] }> => {
+  if (plan.folds !== null || plan.halving !== null) return { known: [], missing: [...planned] }
+  const known: EndedHead[] = []
+  const missing: PlannedHead[] = []
+  for (const one of planned) {
+    const run = await loadRun(store, one.runId)
+    if (run === null) missing.push(one)
+    else known.push({ planned: one, outcome: null, run })
+  }
+  return { known, missing }
+}
+
+const trainAll = async (
+  request: SweepRequest,
+  planned: readonly PlannedHead[],
+  checkpoints: string,
+): Promise<EndedHead[]> => {
+  const { known, missing } = await splitKnown(request, planned)
+  const ended = new Map(known.map((one) => [one.planned.runId, one]))
+  const report = createReporter(request, missing)
+  for (const [index, heads] of passesOf(missing).entries()) {
+    const folder = join(checkpoints, `pass-${index}`)
+    for (const one of await trainPass(request, heads, folder, report))
+      ended.set(one.planned.runId, one)
+  }
+  return planned.map(({ runId }) => ended.get(runId) as EndedHead)
+}
+
+/** The best run with the metrics of its test split, which is read for no other. */
+const measureTest = async (request: SweepRequest, best: EndedHead): Promise<RunRecord> => {
+  const { store } = request.workspace
+  const run = best.run as RunRecord
+  if (run.metrics.test !== undefined || run.dataset.samples.test === 0) return run
+  const artifacts = await loadHead(store, run)
+  const test = await withData(request, [best.planned], (data) =>
+    measureSplit(artifacts, data, 'test', request.signal),
+  )
+  return test === undefined ? run : addTestMetrics(store, run.runId, test)
+}
+
+/** A sweep that was published, with all of its runs; null when there is none. */
+const findPublished = async (
+  { workspace: { store } }: SweepRequest,
+  sweepId: string,
+): Promise<SweepResult | null> => {
+  const sweep = await loadSweep(store, sweepId)
+  if (sweep === null) return null
+  const runs: RunRecord[] = []
+  for (const { runId } of sweep.heads) {
+    const run = runId === null ? null : await loadRun(store, runId)
+    if (runId !== null && run === null) return null
+    if (run !== null) runs.push(run)
+  }
+  const best = runs.find(({ runId }) => runId === sweep.best.runId)
+  if (best === undefined) return null
+  return { sweep, runs: runs.map((run) => ({ run, trained: false })), best }
+}
+
+const noticeDiverged = ({ events }: SweepRequest, ended: readonly EndedHead[]): void => {
+  for (const { planned, outcome } of ended)
+    if (outcome?.state === 'diverged')
+      events.onNotice?.(
+        `a head diverged and is left out: ${JSON.stringify(planned.head.kind)} with learning rate ${planned.head.learningRate}: ${outcome.message}`,
+      )
+}
+
+/** Everything is published by now: what goes wrong with a report is told, and can be done again. */
+const tryReports = async (
+  { workspace: { store }, opened, signal, events }: SweepRequest,
+  sweep: SweepRecord,
+  ended: readonly EndedHead[],
+  best: RunRecord,
+): Promise<void> => {
+  const runs = ended.flatMap(({ run }) => {
+    if (run === null) return []
+    return [run.runId === best.runId ? best : run]
+  })
+  try {
+    await writeReports({ store, opened, signal }, { sweep, runs, best })
+  } catch (error) {
+    if (isHeadstartError(error, 'INTERRUPTED')) throw error
+    events.onNotice?.(`the report could not be written: ${messageOf(error)}`)
+  }
+}
+
+/**
+ * Trains every head of a sweep that has no run yet, and publishes the best.
+ *
+ * @throws HEAD_DIVERGED when every head did; HEAD_INVALID, PARITY_FAILED, INTERRUPTED (the next call goes
+ *   on), DATASET_CLASS_TOO_SMALL when quarantine emptied a class, and the errors of the store.
+ */
+export const trainSweep = async (request: SweepRequest): Promise<SweepResult> => {
+  const { workspace, plan, cuts, selection, opened, seed, events } = request
+  const { candidates, folds, halving } = plan
+  const { datasetId } = opened.dataset
+  const featureSetIds = cuts.map(({ views }) =>
+    views.map(({ featureSet }) => featureSet.featureSetId),
+  )
+  const planned = planRuns({ candidates, featureSetIds, datasetId, seed }).map(
+    (one): PlannedHead => ({ ...one, features: cuts[one.cut] as CutFeatures }),
+  )
+  const runKeys = planned.map(({ runId }) => runId)
+  const sweepId = sweepIdOf({ runKeys, select: selection, folds, halving })
+  const checkpoints = join(workspace.checkpointDir, sweepId)
+  const found = await findPublished(request, sweepId)
+  if (found === null) {
+    const ended = await trainAll(request, planned, checkpoints)
+    noticeDiverged(request, ended)
+    const described = describeSweep({ ...request, sweepId, ended })
+    if (described === null) {
+      const diverged = ended.find(({ outcome }) => outcome?.state === 'diverged')?.outcome
+      throw new HeadstartError(
+        'HEAD_DIVERGED',
+        diverged?.state === 'diverged' ? diverged.message : 'no head was trained to its end',
+      )
+    }
+    const best = await measureTest(request, ended[described.best.index] as EndedHead)
+    const test = best.metrics.test ?? null
+    const sweep = await saveSweep(workspace.store, {
+      ...described,
+      best: { ...described.best, test },
+    })
+    if (request.name !== undefined) await nameBest(workspace.store, request.name, best, events)
+    await tryReports(request, sweep, ended, best)
+    // Nothing needs them: every run is published.
+    await rm(checkpoints, { recursive: true, force: true })
+    const runs = ended.flatMap(({ run, outcome }) => {
+      if (run === null) return []
+      return { run: run.runId === best.runId ? best : run, trained: outcome !== null }
+    })
+    return { sweep, runs, best }
+  }
+  await rm(checkpoints, { recursive: true, force: true })
+  if (request.name !== undefined) await nameBest(workspace.store, request.name, found.best, events)
+  return found
+}

@@ -1,0 +1,104 @@
+// Owns the state of heads that are solved together as bytes: versioned, hashed, bound to their training.
+// Refuses nothing loudly: bytes that are broken or belong to another training decode to null.
+import { sha256 } from '../../identity/hash.js'
+import type { HeadProgress } from './head-run.js'
+import type { Evaluation, LbfgsState } from './lbfgs.js'
+
+const MAGIC = 'HSEXACT1'
+const HASH_BYTES = 32
+const PREFIX_BYTES = MAGIC.length + HASH_BYTES
+/** Length of the header, as uint32. */
+const LENGTH_BYTES = 4
+
+interface Header {
+  readonly fingerprint: string
+  /** Values of every vector, in the order of `vectorsOf`. */
+  readonly sizes: readonly number[]
+  readonly heads: readonly (Pick<HeadProgress, 'history' | 'start' | 'ending'> & {
+    /** Loss of the state; null where there is none. */
+    readonly loss: number | null
+    readonly corrections: number
+    readonly told: readonly number[]
+  })[]
+}
+
+const vectorsOf = ({ state, told }: HeadProgress): Float64Array[] => [
+  ...(state === null ? [] : [state.point, state.gradient]),
+  ...(state?.corrections ?? []).flatMap(({ point, gradient }) => [point, gradient]),
+  ...told.map(({ gradient }) => gradient),
+]
+
+const headerOf = (fingerprint: string, heads: readonly HeadProgress[]): Header => ({
+  fingerprint,
+  sizes: heads.flatMap(vectorsOf).map(({ length }) => length),
+  heads: heads.map(({ state, told, history, start, ending }) => ({
+    loss: state?.loss ?? null,
+    corrections: state?.corrections.length ?? 0,
+    told: told.map(({ loss }) => loss),
+    history,
+    start,
+    ending,
+  })),
+})
+
+/** JSON has no NaN and no infinity, which a step that was too long may have met. */
+const NOT_JSON = new Map([
+  ['NaN', Number.NaN],
+  ['Infinity', Number.POSITIVE_INFINITY],
+  ['-Infinity', Number.NEGATIVE_INFINITY],
+])
+
+const toText = (_: string, value: unknown): unknown =>
+  typeof value === 'number' && !Number.isFinite(value) ? { number: String(value) } : value
+
+const fromText = (_: string, value: unknown): unknown =>
+  value !== null && typeof value === 'object' && 'number' in value
+    ? NOT_JSON.get(String(value.number))
+    : value
+
+/** Layout: magic, SHA-256 of the rest, header length, header JSON, float64 values. */
+export const encodeProgress = (fingerprint: string, heads: readonly HeadProgress[]): Uint8Array => {
+  const header = Buffer.from(JSON.stringify(headerOf(fingerprint, heads), toText))
+  const length = Buffer.alloc(LENGTH_BYTES)
+  length.writeUInt32LE(header.length)
+  const vectors = heads
+    .flatMap(vectorsOf)
+    .map((values) => Buffer.from(values.buffer, values.byteOffset, values.byteLength))
+  const body = Buffer.concat([length, header, ...vectors])
+  return Buffer.concat([Buffer.from(MAGIC), Buffer.from(sha256(body), 'hex'), body])
+}
+
+/** The heads in their order, or null when the bytes are broken or of another training or version. */
+export const decodeProgress = (bytes: Uint8Array, fingerprint: string): HeadProgress[] | null => {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (all.length < PREFIX_BYTES + LENGTH_BYTES) return null
+  if (all.toString('latin1', 0, MAGIC.length) !== MAGIC) return null
+  const body = all.subarray(PREFIX_BYTES)
+  if (sha256(body) !== all.toString('hex', MAGIC.length, PREFIX_BYTES)) return null
+  // The hash holds, so what follows is what encodeProgress wrote.
+  const headerEnd = LENGTH_BYTES + body.readUInt32LE(0)
+  const header = JSON.parse(body.toString('utf8', LENGTH_BYTES, headerEnd), fromText) as Header
+  if (header.fingerprint !== fingerprint) return null
+  const values = new Float64Array(Uint8Array.from(body.subarray(headerEnd)).buffer)
+  const sizes = header.sizes.values()
+  let offset = 0
+  const take = (): Float64Array => {
+    const size = sizes.next().value ?? 0
+    offset += size
+    return values.slice(offset - size, offset)
+  }
+  const takeState = (loss: number | null, corrections: number): LbfgsState | null => {
+    if (loss === null) return null
+    const [point, gradient] = [take(), take()]
+    const taken = Array.from({ length: corrections }, () => ({ point: take(), gradient: take() }))
+    return { point, loss, gradient, corrections: taken }
+  }
+  return header.heads.map(({ loss, corrections, told, ...rest }) => {
+    const state = takeState(loss, corrections)
+    return {
+      ...rest,
+      state,
+      told: told.map((value): Evaluation => ({ loss: value, gradient: take() })),
+    }
+  })
+}
