@@ -2,7 +2,8 @@
 // but for the time.
 import type { HeadOutcome } from '../head/fused/types.js'
 import type { SplitMetrics } from '../head/types.js'
-import type { SweepHead, SweepRecord } from '../model/sweep-record.js'
+import type { RunRecord } from '../model/run-record.js'
+import type { Selection, SweepHead, SweepRecord } from '../model/sweep-record.js'
 import { bestIndex, metricValue } from './sweep/select.js'
 import type { EndedHead, SweepRequest } from './sweep-types.js'
 
@@ -84,5 +85,22 @@ export const describeSweep = (
     halving: plan.halving,
     heads,
     best: { index, runId, test: null },
+  }
+}
+
+/** The only head of an experiment, from its run. */
+export const headOfRun = (run: RunRecord, { metric }: Selection): SweepHead => {
+  const measured = run.metrics.validation ?? run.metrics.train
+  return {
+    head: run.head,
+    cut: run.extractor.cut,
+    pooling: run.extractor.pooling,
+    views: run.extractors.length,
+    state: 'trained',
+    runId: run.runId,
+    epochs: run.history.length,
+    value: measured === undefined ? null : finite(metricValue(measured, metric)),
+    validation: run.metrics.validation ?? null,
+    folds: null,
   }
 }

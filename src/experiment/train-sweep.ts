@@ -22,7 +22,6 @@ import type {
 } from './sweep-types.js'
 import { type CandidatesRequest, trainCandidates } from './train-candidates.js'
 import { joinTrainingData } from './training-data.js'
-import { writeReports } from './write-reports.js'
 
 const secondsSince = (started: number): number => (performance.now() - started) / 1000
 
@@ -147,6 +146,10 @@ const measureTest = async (request: SweepRequest, best: EndedHead): Promise<RunR
   return test === undefined ? run : addTestMetrics(store, run.runId, test)
 }
 
+/** One head is no sweep: its run says everything, unless it was cross-validated. */
+export const isSweep = ({ heads, folds }: SweepRecord): boolean =>
+  heads.length > 1 || folds !== null
+
 /** A sweep that was published, with all of its runs; null when there is none. */
 const findPublished = async (
   { workspace: { store } }: SweepRequest,
@@ -185,6 +188,8 @@ const tryReports = async (
     return [run.runId === best.runId ? best : run]
   })
   try {
+    // The plotting library takes half a second to load, which heads need not wait for.
+    const { writeReports } = await import('./write-reports.js')
     await writeReports({ store, opened, signal }, { sweep, runs, best })
   } catch (error) {
     if (isHeadstartError(error, 'INTERRUPTED')) throw error
@@ -225,10 +230,8 @@ export const trainSweep = async (request: SweepRequest): Promise<SweepResult> =>
     }
     const best = await measureTest(request, ended[described.best.index] as EndedHead)
     const test = best.metrics.test ?? null
-    const sweep = await saveSweep(workspace.store, {
-      ...described,
-      best: { ...described.best, test },
-    })
+    const complete = { ...described, best: { ...described.best, test } }
+    const sweep = isSweep(complete) ? await saveSweep(workspace.store, complete) : complete
     if (request.name !== undefined) await nameBest(workspace.store, request.name, best, events)
     await tryReports(request, sweep, ended, best)
     // Nothing needs them: every run is published.

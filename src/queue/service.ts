@@ -1,12 +1,12 @@
 // Owns the service in this process: requests become jobs of the queue, answers come from the queue and
 // the store. The HTTP client is the same service from afar.
 import { listRuns } from '../catalog/list.js'
+import { showSweep } from '../catalog/sweeps.js'
 import { HeadstartError, messageOf } from '../errors.js'
 import { parseExperiment, parseExtraction } from '../experiment/schema.js'
 import type { Workspace } from '../experiment/workspace.js'
 import { ENGINES } from '../extractor/spec.js'
 import { findRun } from '../model/find-run.js'
-import { findSweep } from '../model/find-sweep.js'
 import { cancelIn } from './cancel.js'
 import { enqueueExtractionJobs, enqueueTrainingJobs } from './enqueue.js'
 import { createHandle } from './handle.js'
@@ -173,7 +173,7 @@ export const createService = (backend: QueueBackend, workspace: Workspace): Serv
         await found.queue.remove(id)
       }),
     getRun: (reference) => findRun(workspace.store, reference),
-    getSweep: (reference) => findSweep(workspace.store, reference),
+    getSweep: async (reference) => (await showSweep(workspace.store, reference)).sweep,
     listRuns: () => listRuns(workspace.store),
     counts,
     ping: async () => {

@@ -9,7 +9,7 @@ import { openOptionsOf } from '../experiment/load-views.js'
 import { createProof } from '../experiment/parity-proof.js'
 import type { LocatedDataset } from '../experiment/references.js'
 import type { CutFeatures } from '../experiment/sweep-types.js'
-import { trainSweep } from '../experiment/train-sweep.js'
+import { isSweep, trainSweep } from '../experiment/train-sweep.js'
 import type { Workspace } from '../experiment/workspace.js'
 import { loadFeatureSet } from '../features/feature-set.js'
 import { type OpenFeatures, openFeatures } from '../features/open-features.js'
@@ -155,7 +155,7 @@ export const createTrainingStage = (workspace: Workspace, onNotice: (message: st
       })
       return {
         kind: 'training',
-        sweep: sweep.sweepId,
+        sweep: isSweep(sweep) ? sweep.sweepId : null,
         runs: runs.map(({ run, trained }) => ({ id: run.runId, trained })),
         best: best.runId,
         seconds: (performance.now() - started) / 1000,

@@ -82,8 +82,8 @@ export type ShardJobResult = z.output<typeof shardResultSchema>
 
 export const trainingResultSchema = z.strictObject({
   kind: z.literal('training'),
-  /** Holds what became of every head. */
-  sweep: sha256Schema,
+  /** Holds what became of every head; null for one head, of which its run says everything. */
+  sweep: sha256Schema.nullable(),
   /** One a head that was trained to its end, in the order of the request. */
   runs: z.array(z.strictObject({ id: sha256Schema, trained: z.boolean() })),
   best: sha256Schema,

@@ -28,6 +28,7 @@ export const queueAway: Service = {
   cancelJob: awayLater,
   removeJob: awayLater,
   getRun: awayLater,
+  getSweep: awayLater,
   listRuns: awayLater,
   counts: awayLater,
   ping: awayLater,

@@ -14,15 +14,15 @@ import {
 
 describe('job ids', () => {
   it('say their kind, and are the same for the same work only', () => {
-    const runs = [sha256('a'), sha256('b')]
+    const [sweep, other] = [sha256('a'), sha256('b')]
     const ids = [
       extractionJobId(sha256('a')),
       extractionJobId(sha256('b')),
       shardJobId('features/x/y.arrow'),
-      trainingJobId(runs, { maxQuarantine: 0 }),
-      trainingJobId(runs, { maxQuarantine: 0.1 }),
-      trainingJobId(runs, { name: 'name', maxQuarantine: 0 }),
-      trainingJobId(runs.toReversed(), { name: 'name', maxQuarantine: 0 }),
+      trainingJobId(sweep, { maxQuarantine: 0 }),
+      trainingJobId(sweep, { maxQuarantine: 0.1 }),
+      trainingJobId(sweep, { name: 'name', maxQuarantine: 0 }),
+      trainingJobId(other, { name: 'name', maxQuarantine: 0 }),
     ]
     expect(new Set(ids).size).toBe(ids.length)
     expect(ids.map(kindOfJobId)).toEqual([
@@ -34,7 +34,7 @@ describe('job ids', () => {
       'training',
       'training',
     ])
-    expect(trainingJobId([...runs], { name: 'name', maxQuarantine: 0 })).toBe(ids[5])
+    expect(trainingJobId(sweep, { name: 'name', maxQuarantine: 0 })).toBe(ids[5])
   })
 
   it('are told from any other text', () => {
@@ -47,7 +47,7 @@ describe('job ids', () => {
     for (const id of [
       extractionJobId(sha256('a')),
       shardJobId('a:b'),
-      trainingJobId([], { name: 'a:b', maxQuarantine: 0 }),
+      trainingJobId(sha256('a'), { name: 'a:b', maxQuarantine: 0 }),
     ])
       expect(id).toMatch(/^[a-z]+-[0-9a-f]{64}$/)
   })

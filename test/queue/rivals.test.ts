@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { PlannedShard } from '../../src/extract/shards.js'
+import type { PlannedShard } from '../../src/extract/column.js'
 import { planShards } from '../../src/features/chunk.js'
 import { shardStoreKey } from '../../src/features/shard-name.js'
 import { sha256 } from '../../src/identity/hash.js'

@@ -1,7 +1,11 @@
 // Owns `run` and `train` through a service: the same result as in this process.
 import { HeadstartError } from '../../errors.js'
+import { headOfRun } from '../../experiment/describe-sweep.js'
 import type { ExperimentResult } from '../../experiment/result.js'
 import type { Experiment } from '../../experiment/schema.js'
+import { selectionFor } from '../../experiment/sweep/select.js'
+import type { RunRecord } from '../../model/run-record.js'
+import { sweepIdOf } from '../../model/sweep-record.js'
 import type { TrainingHandle, TrainingJobResult } from '../../queue/types.js'
 import type { Context } from '../context.js'
 import type { ChosenService } from './choose.js'
@@ -73,6 +77,22 @@ const finish = async (
   return { ...features, training: { ...training, runs } }
 }
 
+/** What became of every head. One head has no record of its own beside its run. */
+const sweepOf = async (
+  { service }: ChosenService,
+  id: string | null,
+  best: RunRecord,
+  { select: metric, halving }: Experiment,
+): Promise<ExperimentResult['sweep']> => {
+  if (id !== null) {
+    const { sweepId, select, heads } = await service.getSweep(id)
+    return { id: sweepId, select, heads }
+  }
+  const select = selectionFor(metric ?? null, best.target.kind)
+  const sweepId = sweepIdOf({ runKeys: [best.runId], select, folds: null, halving })
+  return { id: sweepId, select, heads: [headOfRun(best, select)] }
+}
+
 /** @throws the error of the job that failed; INTERRUPTED, while the jobs go on. */
 export const runThroughService = async (
   context: Context,
@@ -91,7 +111,7 @@ export const runThroughService = async (
   const best = runs.find(({ run }) => run.runId === training.best)
   if (best === undefined) throw new HeadstartError('JOB_LOST', 'the training names no best run')
   const { samples, bitwise, maxAbsDiff } = best.run.parity
-  const { sweepId, select, heads } = await chosen.service.getSweep(training.sweep)
+  const sweep = await sweepOf(chosen, training.sweep, best.run, order.experiment)
   const endedMs = Date.now()
   return {
     featureSet: totalOf(views),
@@ -100,7 +120,7 @@ export const runThroughService = async (
       return { id: runId, trained, head, metrics }
     }),
     best: training.best,
-    sweep: { id: sweepId, select, heads },
+    sweep,
     parity: { samples, bitwise, maxAbsDiff },
     seconds: {
       extract: (extractedMs - enqueuedMs) / 1000,

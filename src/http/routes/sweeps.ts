@@ -1,5 +1,5 @@
 // Owns /v1/sweeps: what became of every head that was trained together.
-import { findSweep } from '../../model/find-sweep.js'
+import { showSweep } from '../../catalog/sweeps.js'
 import { sweepRecordSchema } from '../../model/sweep-record.js'
 import type { App, HttpContext } from '../context.js'
 import { problemResponses } from '../problem.js'
@@ -17,6 +17,6 @@ export const addSweepRoutes = (app: App, { workspace: { store } }: HttpContext):
       params: referenceParams,
       response: { 200: sweepRecordSchema, ...problemResponses },
     },
-    handler: ({ params }) => findSweep(store, params.reference),
+    handler: async ({ params }) => (await showSweep(store, params.reference)).sweep,
   })
 }
