@@ -101,7 +101,8 @@ describe('gc', () => {
     await store.delete(`runs/${best}/run.json`)
     await store.delete(`feature-sets/${featureSet.id}.json`)
     const { collected } = await collect(store)
-    expect(collected.run.objects).toBe(2)
+    // Two files of the head, the report as a page and as data, predictions of two splits.
+    expect(collected.run.objects).toBe(6)
     expect(collected.extractor.objects).toBe(1)
     expect(collected.base.objects).toBe(3)
     expect(await keysOf(store)).toEqual([])
