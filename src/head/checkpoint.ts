@@ -2,6 +2,7 @@
 // Refuses nothing loudly: bytes that are broken or belong to another training decode to null.
 import type { JsonValue } from '../identity/canonical-json.js'
 import { sha256, sha256OfJson } from '../identity/hash.js'
+import { sealBytes, unsealBytes } from './sealed-bytes.js'
 import type { HeadSpec } from './spec.js'
 import type { EpochMetrics, TrainingData } from './types.js'
 
@@ -32,8 +33,6 @@ export interface CheckpointState {
 }
 
 const MAGIC = 'HSCKPT01'
-const HASH_BYTES = 32
-const PREFIX_BYTES = MAGIC.length + HASH_BYTES
 const SAMPLED_ROWS = 256
 
 /**
@@ -59,18 +58,11 @@ export const trainingFingerprint = (data: TrainingData, spec: HeadSpec, seed: nu
   )
 }
 
-const bytesOf = (values: Float32Array): Uint8Array =>
-  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
-
-/** Layout: magic, SHA-256 of the rest, header length (uint32), header JSON, float32 values. */
 export const encodeCheckpoint = (fingerprint: string, state: CheckpointState): Uint8Array => {
   const { weights, optimizer, best, ...plain } = state
   const sizes = [weights, optimizer, best].map((list) => list.map((values) => values.length))
-  const header = Buffer.from(JSON.stringify({ fingerprint, sizes, ...plain }))
-  const length = Buffer.alloc(4)
-  length.writeUInt32LE(header.length)
-  const body = Buffer.concat([length, header, ...[...weights, ...optimizer, ...best].map(bytesOf)])
-  return Buffer.concat([Buffer.from(MAGIC), Buffer.from(sha256(body), 'hex'), body])
+  const header = JSON.stringify({ fingerprint, sizes, ...plain })
+  return sealBytes(MAGIC, header, [...weights, ...optimizer, ...best])
 }
 
 interface Header extends Omit<CheckpointState, 'weights' | 'optimizer' | 'best'> {
@@ -83,16 +75,11 @@ export const decodeCheckpoint = (
   bytes: Uint8Array,
   fingerprint: string,
 ): CheckpointState | null => {
-  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (all.length < PREFIX_BYTES + 4 || all.toString('latin1', 0, MAGIC.length) !== MAGIC)
-    return null
-  const body = all.subarray(PREFIX_BYTES)
-  if (sha256(body) !== all.toString('hex', MAGIC.length, PREFIX_BYTES)) return null
-  // The hash holds, so what follows is what encodeCheckpoint wrote.
-  const headerEnd = 4 + body.readUInt32LE(0)
-  const header = JSON.parse(body.toString('utf8', 4, headerEnd)) as Header
+  const found = unsealBytes(MAGIC, bytes)
+  if (found === null) return null
+  const header = JSON.parse(found.header) as Header
   if (header.fingerprint !== fingerprint) return null
-  const values = new Float32Array(Uint8Array.from(body.subarray(headerEnd)).buffer)
+  const values = new Float32Array(found.numbers)
   let offset = 0
   const take = (lengths: readonly number[]): Float32Array[] =>
     lengths.map((length) => {

@@ -1,6 +1,5 @@
 // Owns the two products over features: inputs are used where they lie, results are written into memory
 // of the caller. Refuses nothing: sizes are the caller's.
-import { serialiseOnnxModel } from '../../extractor/onnx/model.js'
 import { affineModel, PRODUCT, transposedProductModel } from '../../extractor/onnx/product-model.js'
 import { openFusedRuntime } from '../fused/onnxruntime.js'
 
@@ -22,8 +21,8 @@ export interface Products {
 /** The same inputs give the same bits on one machine. @throws ENGINE_UNAVAILABLE */
 export const openProducts = async (): Promise<Products> => {
   const { tensor, open } = await openFusedRuntime()
-  const affine = await open(serialiseOnnxModel(affineModel()))
-  const transposed = await open(serialiseOnnxModel(transposedProductModel()))
+  const affine = await open(affineModel())
+  const transposed = await open(transposedProductModel())
   const tensorOf = ({ values, rows, columns }: Matrix) => tensor(values, [rows, columns])
   return {
     affine: (left, right, added, into) =>

@@ -1,14 +1,10 @@
 // Owns the state of heads that are solved together as bytes: versioned, hashed, bound to their training.
 // Refuses nothing loudly: bytes that are broken or belong to another training decode to null.
-import { sha256 } from '../../identity/hash.js'
+import { sealBytes, unsealBytes } from '../sealed-bytes.js'
 import type { HeadProgress } from './head-run.js'
 import type { Evaluation, LbfgsState } from './lbfgs.js'
 
 const MAGIC = 'HSEXACT1'
-const HASH_BYTES = 32
-const PREFIX_BYTES = MAGIC.length + HASH_BYTES
-/** Length of the header, as uint32. */
-const LENGTH_BYTES = 4
 
 interface Header {
   readonly fingerprint: string
@@ -56,30 +52,16 @@ const fromText = (_: string, value: unknown): unknown =>
     ? NOT_JSON.get(String(value.number))
     : value
 
-/** Layout: magic, SHA-256 of the rest, header length, header JSON, float64 values. */
-export const encodeProgress = (fingerprint: string, heads: readonly HeadProgress[]): Uint8Array => {
-  const header = Buffer.from(JSON.stringify(headerOf(fingerprint, heads), toText))
-  const length = Buffer.alloc(LENGTH_BYTES)
-  length.writeUInt32LE(header.length)
-  const vectors = heads
-    .flatMap(vectorsOf)
-    .map((values) => Buffer.from(values.buffer, values.byteOffset, values.byteLength))
-  const body = Buffer.concat([length, header, ...vectors])
-  return Buffer.concat([Buffer.from(MAGIC), Buffer.from(sha256(body), 'hex'), body])
-}
+export const encodeProgress = (fingerprint: string, heads: readonly HeadProgress[]): Uint8Array =>
+  sealBytes(MAGIC, JSON.stringify(headerOf(fingerprint, heads), toText), heads.flatMap(vectorsOf))
 
 /** The heads in their order, or null when the bytes are broken or of another training or version. */
 export const decodeProgress = (bytes: Uint8Array, fingerprint: string): HeadProgress[] | null => {
-  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (all.length < PREFIX_BYTES + LENGTH_BYTES) return null
-  if (all.toString('latin1', 0, MAGIC.length) !== MAGIC) return null
-  const body = all.subarray(PREFIX_BYTES)
-  if (sha256(body) !== all.toString('hex', MAGIC.length, PREFIX_BYTES)) return null
-  // The hash holds, so what follows is what encodeProgress wrote.
-  const headerEnd = LENGTH_BYTES + body.readUInt32LE(0)
-  const header = JSON.parse(body.toString('utf8', LENGTH_BYTES, headerEnd), fromText) as Header
+  const found = unsealBytes(MAGIC, bytes)
+  if (found === null) return null
+  const header = JSON.parse(found.header, fromText) as Header
   if (header.fingerprint !== fingerprint) return null
-  const values = new Float64Array(Uint8Array.from(body.subarray(headerEnd)).buffer)
+  const values = new Float64Array(found.numbers)
   const sizes = header.sizes.values()
   let offset = 0
   const take = (): Float64Array => {

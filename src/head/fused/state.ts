@@ -3,6 +3,7 @@
 import type { JsonValue } from '../../identity/canonical-json.js'
 import { sha256, sha256OfJson } from '../../identity/hash.js'
 import { trainingFingerprint } from '../checkpoint.js'
+import { sealBytes, unsealBytes } from '../sealed-bytes.js'
 import type { TogetherHead, TogetherRequest } from './types.js'
 import type { Run } from './watch.js'
 
@@ -17,8 +18,6 @@ export interface State {
 }
 
 const MAGIC = 'HSFUSE01'
-const HASH_BYTES = 32
-const PREFIX_BYTES = MAGIC.length + HASH_BYTES
 
 /** Identity of a request: heads, folds, halving, and of the data what a single training looks at. */
 export const togetherFingerprint = (request: TogetherRequest, first: TogetherHead): string => {
@@ -35,9 +34,6 @@ export const togetherFingerprint = (request: TogetherRequest, first: TogetherHea
     folds?.of ?? new Uint8Array(0),
   )
 }
-
-const bytesOf = (values: Float32Array): Uint8Array =>
-  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 
 /** What is written of a run: its arrays as their lengths, the numbers behind the header in this order. */
 const headerOf = ({ history, waited, best, end, kept }: State['runs'][number]) => ({
@@ -65,7 +61,6 @@ interface Header {
   readonly groups: readonly number[]
 }
 
-/** Layout: magic, SHA-256 of the rest, header length (uint32), header JSON, float32 values. */
 export const encodeState = (fingerprint: string, state: State): Uint8Array => {
   const { wave, epoch, runs, groups } = state
   const header: Header = {
@@ -75,39 +70,30 @@ export const encodeState = (fingerprint: string, state: State): Uint8Array => {
     runs: runs.map(headerOf),
     groups: groups.map((values) => values.length),
   }
-  const text = Buffer.from(JSON.stringify(header))
-  const length = Buffer.alloc(4)
-  length.writeUInt32LE(text.length)
   const arrays = runs.flatMap(({ best, kept }) => [
     ...(best?.weights ?? []),
     ...(kept === null || kept === best?.weights ? [] : kept),
   ])
-  const body = [length, text, ...[...arrays, ...groups].map(bytesOf)]
-  return Buffer.concat([Buffer.from(MAGIC), Buffer.from(sha256(...body), 'hex'), ...body])
+  return sealBytes(MAGIC, JSON.stringify(header), [...arrays, ...groups])
 }
 
 /** The state, or null when the bytes are broken, of another version, or of other trainings. */
 export const decodeState = (bytes: Uint8Array, fingerprint: string): State | null => {
-  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (all.length < PREFIX_BYTES + 4 || all.toString('latin1', 0, MAGIC.length) !== MAGIC)
-    return null
-  const body = all.subarray(PREFIX_BYTES)
-  if (sha256(body) !== all.toString('hex', MAGIC.length, PREFIX_BYTES)) return null
-  // The hash holds, so what follows is what encodeState wrote.
-  const headerEnd = 4 + body.readUInt32LE(0)
-  const header = JSON.parse(body.toString('utf8', 4, headerEnd)) as Header
+  const found = unsealBytes(MAGIC, bytes)
+  if (found === null) return null
+  const header = JSON.parse(found.header) as Header
   if (header.fingerprint !== fingerprint) return null
-  const values = new Float32Array(Uint8Array.from(body.subarray(headerEnd)).buffer)
+  const values = new Float32Array(found.numbers)
   let offset = 0
   const take = (length: number): Float32Array => {
     offset += length
     return values.subarray(offset - length, offset)
   }
   const runs = header.runs.map(({ best, kept, ...plain }) => {
-    const found =
+    const bestRun =
       best === null ? null : { epoch: best.epoch, value: best.value, weights: best.sizes.map(take) }
     const own = Array.isArray(kept) ? kept.map(take) : null
-    return { ...plain, best: found, kept: kept === 'best' ? (found?.weights ?? null) : own }
+    return { ...plain, best: bestRun, kept: kept === 'best' ? (bestRun?.weights ?? null) : own }
   })
   const { wave, epoch } = header
   return { wave, epoch, runs, groups: header.groups.map(take) }
