@@ -7,6 +7,7 @@ export { type ExtractOnlyResult, extractOnly } from './experiment/extract-only.j
 export { type LoadedExperiment, loadExperimentFile } from './experiment/load-file.js'
 export { type PushedDataset, pushDataset } from './experiment/push.js'
 export { resolveBase, resolveDataset } from './experiment/references.js'
+export { type WrittenReport, writeReport } from './experiment/report.js'
 export type { ExperimentResult } from './experiment/result.js'
 export {
   type ExperimentRequest,
@@ -30,12 +31,15 @@ export { loadFeatures } from './features/load-features.js'
 export { type CustomHeadOptions, customHead, type HeadFacts } from './head/custom-head.js'
 export type { SplitMetrics } from './head/types.js'
 export { createHttpService, type HttpServiceOptions } from './http/client.js'
+export { type Comparison, compareRuns } from './model/compare.js'
 export { type ExportResult, exportRun } from './model/export.js'
+export type { ExportFormat } from './model/export-format.js'
 export { findRun } from './model/find-run.js'
 export { type Input, readInputs } from './model/inputs.js'
 export { type Model, openModel } from './model/open-model.js'
 export { type NamedPrediction, type PredictedLabels, predictInputs } from './model/predict.js'
 export type { Parity, RunRecord } from './model/run-record.js'
+export { loadSweep, type SweepHead, type SweepRecord } from './model/sweep-record.js'
 export { type OpenService, openService, type ServiceOptions } from './queue/open-service.js'
 export type {
   EnqueueOptions,

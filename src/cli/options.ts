@@ -173,6 +173,9 @@ export interface HeadOptions {
   readonly epochs?: number
   readonly batchSize?: number
   readonly optimizer?: string
+  readonly tolerance?: number
+  readonly select?: string
+  readonly folds?: number
   readonly learningRate?: number
   readonly weightDecay?: number
   readonly l2?: number
@@ -193,7 +196,10 @@ export const addHeadOptions = (command: Command): Command =>
     )
     .option('--epochs <n>', 'passes over the features (default 30)', parseNumber)
     .option('--batch-size <n>', 'samples a step (default 32)', parseNumber)
-    .addOption(new Option('--optimizer <name>', '(default adam)').choices(['adam', 'adamw', 'sgd']))
+    .addOption(
+      new Option('--optimizer <name>', '(default adam)').choices(['adam', 'adamw', 'sgd', 'lbfgs']),
+    )
+    .option('--tolerance <x>', 'lbfgs: ends when no part of the gradient is larger', parseNumber)
     .option('--learning-rate <x>', '(default 0.001)', parseNumber)
     .option('--weight-decay <x>', 'decoupled; adamw and sgd', parseNumber)
     .option('--l2 <x>', 'added to the loss', parseNumber)
@@ -203,19 +209,22 @@ export const addHeadOptions = (command: Command): Command =>
     .option('--depth <n>', 'hidden layers of an mlp (default 1)', parseNumber)
     .option('--patience <n>', 'stop after n epochs without a better validation loss', parseNumber)
     .option('--balanced', 'weigh classes by their rarity')
+    .option('--select <metric>', 'validation metric that chooses among several cuts')
+    .option('--folds <n>', 'cross-validation over the train split', parseNumber)
     .option('--seed <n>', '(default 1)', parseNumber)
     .option('--name <name>', 'model name for the run')
 
 /** The members of an experiment that stage 2 takes. */
 export const trainingInput = (options: HeadOptions): Record<string, unknown> => {
   const { epochs, batchSize, optimizer, learningRate, weightDecay, l2, dropout } = options
-  const { labelSmoothing, width, depth, patience, balanced } = options
+  const { labelSmoothing, width, depth, tolerance, patience, balanced } = options
   const head = given({
     kind: options.head,
     ...{ epochs, batchSize, optimizer, learningRate, weightDecay, l2, dropout },
-    ...{ labelSmoothing, width, depth },
+    ...{ labelSmoothing, width, depth, tolerance },
     earlyStopping: patience === undefined ? undefined : { patience },
     classWeights: balanced ? 'balanced' : undefined,
   })
-  return given({ heads: [head], seed: options.seed, name: options.name })
+  const { select, folds, seed, name } = options
+  return given({ heads: [head], select, folds, seed, name })
 }

@@ -6,7 +6,7 @@ import { topologySchema } from './topology-schema.js'
 const FIRST_ORDER = ['adam', 'adamw', 'sgd'] as const
 const FIRST_ORDER_DEFAULTS = { epochs: 30, batchSize: 32, learningRate: 0.001 } as const
 const SGD_MOMENTUM = 0.9
-const EXACT_DEFAULTS = { epochs: 200, tolerance: 1e-5 } as const
+const EXACT_DEFAULTS = { epochs: 1000, tolerance: 1e-5 } as const
 
 const earlyStopping = z.strictObject({
   patience: z.int().min(1).max(10_000).describe('Epochs without improvement before stopping.'),

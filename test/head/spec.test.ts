@@ -32,7 +32,7 @@ describe('the head spec', () => {
   it('writes out what an exact head is, and that it has no steps to set', () => {
     const spec = headSpecSchema.parse({ kind: 'linear', optimizer: 'lbfgs' })
     expect(spec).toMatchObject({
-      ...{ optimizer: 'lbfgs', epochs: 200, tolerance: 1e-5 },
+      ...{ optimizer: 'lbfgs', epochs: 1000, tolerance: 1e-5 },
       ...{ batchSize: null, learningRate: null, momentum: null, weightDecay: 0 },
     })
     expect(headSpecSchema.parse(spec)).toEqual(spec)
