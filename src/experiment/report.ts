@@ -23,8 +23,10 @@ const find = async (store: Workspace['store'], reference: string) => {
     return { run: await findRun(store, reference), sweep: null }
   } catch (error) {
     if (!isHeadstartError(error, 'NOT_FOUND')) throw error
-    const sweep = await findSweep(store, reference).catch(() => null)
-    if (sweep === null) throw error
+    const sweep = await findSweep(store, reference).catch((fault: unknown) => {
+      // An ambiguous or a damaged sweep is not one that does not exist.
+      throw isHeadstartError(fault, 'NOT_FOUND') ? error : fault
+    })
     return { run: null, sweep }
   }
 }

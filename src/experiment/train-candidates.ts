@@ -81,18 +81,26 @@ const crossValidate = async (
 ): Promise<readonly HeadOutcome[]> => {
   if (folds === null) return outcomes
   const found = outcomes.map((): FoldResult[] => [])
+  const lost = new Map<number, string>()
   for (let fold = 0; fold < folds.count; fold += 1) {
     const reduced = withoutFold(data, folds, fold)
     if (!reduced.splits.includes('validation')) continue
     for (const [position, outcome] of (await train(reduced, fold)).entries()) {
+      if (outcome.state === 'diverged')
+        lost.set(position, `${outcome.message} in the training without fold ${fold + 1}`)
       const metrics = outcome.state === 'trained' ? outcome.head.metrics.validation : undefined
       if (outcome.state !== 'trained' || metrics === undefined) continue
       found[position]?.push({ fold, bestEpoch: outcome.head.bestEpoch, metrics })
     }
   }
-  return outcomes.map((outcome, position) =>
-    outcome.state === 'trained' ? { ...outcome, folds: found[position] ?? [] } : outcome,
-  )
+  return outcomes.map((outcome, position): HeadOutcome => {
+    if (outcome.state !== 'trained') return outcome
+    const message = lost.get(position)
+    if (message === undefined) return { ...outcome, folds: found[position] ?? [] }
+    // As in training together: the mean over the folds that went well would flatter it.
+    const { history } = outcome.head
+    return { state: 'diverged', epoch: history.length, message, history }
+  })
 }
 
 const solve = async (request: CandidatesRequest, members: readonly Placed[]) => {

@@ -2,10 +2,15 @@
 // record of all. What exists is reused; what was interrupted goes on.
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { HeadstartError, isHeadstartError, messageOf } from '../errors.js'
 import type { OpenFeatures } from '../features/open-features.js'
+import { sha256Schema } from '../features/shard.js'
+import { fileCheckpoint, removeAbandoned } from '../head/checkpoint-file.js'
 import { measureSplit } from '../head/train.js'
 import type { EpochMetrics, TrainingData } from '../head/types.js'
+import { sha256OfJson } from '../identity/hash.js'
+import { runReportKey, sweepReportKey } from '../model/report-keys.js'
 import { addTestMetrics, loadHead, loadRun, type RunRecord } from '../model/run-record.js'
 import { loadSweep, type SweepRecord, saveSweep, sweepIdOf } from '../model/sweep-record.js'
 import { describeSweep } from './describe-sweep.js'
@@ -118,6 +123,37 @@ const splitKnown = async (
   return { known, missing }
 }
 
+/** Ids of the runs that were missing when the training of this sweep began. */
+const startedSchema = z.array(sha256Schema)
+
+/**
+ * The heads to train are those of the training that was interrupted, if there was one: in other company
+ * the states that it left would not fit, and the last bits would be others.
+ */
+const keepCompany = async (
+  planned: readonly PlannedHead[],
+  missing: readonly PlannedHead[],
+  checkpoints: string,
+): Promise<readonly PlannedHead[]> => {
+  if (missing.length === 0) return missing
+  const file = fileCheckpoint(join(checkpoints, 'heads'))
+  const bytes = await file.load()
+  const started = bytes === null ? null : startedSchema.safeParse(parseJson(bytes))
+  const before = new Set(started?.data ?? [])
+  if (missing.every(({ runId }) => before.has(runId)))
+    return planned.filter(({ runId }) => before.has(runId))
+  await file.save(Buffer.from(JSON.stringify(missing.map(({ runId }) => runId))))
+  return missing
+}
+
+const parseJson = (bytes: Uint8Array): unknown => {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString('utf8'))
+  } catch {
+    return null
+  }
+}
+
 const trainAll = async (
   request: SweepRequest,
   planned: readonly PlannedHead[],
@@ -125,9 +161,11 @@ const trainAll = async (
 ): Promise<EndedHead[]> => {
   const { known, missing } = await splitKnown(request, planned)
   const ended = new Map(known.map((one) => [one.planned.runId, one]))
-  const report = createReporter(request, missing)
-  for (const [index, heads] of passesOf(missing).entries()) {
-    const folder = join(checkpoints, `pass-${index}`)
+  const trained = await keepCompany(planned, missing, checkpoints)
+  const report = createReporter(request, trained)
+  for (const heads of passesOf(trained)) {
+    // By its heads: after an interruption fewer passes are left, and none may go on from another's state.
+    const folder = join(checkpoints, sha256OfJson(heads.map(({ runId }) => runId)))
     for (const one of await trainPass(request, heads, folder, report))
       ended.set(one.planned.runId, one)
   }
@@ -172,21 +210,23 @@ const noticeDiverged = ({ events }: SweepRequest, ended: readonly EndedHead[]): 
   for (const { planned, outcome } of ended)
     if (outcome?.state === 'diverged')
       events.onNotice?.(
-        `a head diverged and is left out: ${JSON.stringify(planned.head.kind)} with learning rate ${planned.head.learningRate}: ${outcome.message}`,
+        `a head diverged and is left out: ${planned.head.kind}, ${planned.head.optimizer}${planned.head.learningRate === null ? '' : ` with learning rate ${planned.head.learningRate}`}: ${outcome.message}`,
       )
 }
 
-/** Everything is published by now: what goes wrong with a report is told, and can be done again. */
+/**
+ * Writes the reports, unless nothing was trained and they are there. Everything is published by now:
+ * what goes wrong with a report is told, and can be done again.
+ */
 const tryReports = async (
   { workspace: { store }, opened, signal, events }: SweepRequest,
-  sweep: SweepRecord,
-  ended: readonly EndedHead[],
-  best: RunRecord,
+  { sweep, runs: ended, best }: SweepResult,
 ): Promise<void> => {
-  const runs = ended.flatMap(({ run }) => {
-    if (run === null) return []
-    return [run.runId === best.runId ? best : run]
-  })
+  const page = isSweep(sweep)
+    ? sweepReportKey(sweep.sweepId, 'html')
+    : runReportKey(best.runId, 'html')
+  if (!ended.some(({ trained }) => trained) && (await store.head(page)) !== null) return
+  const runs = ended.map(({ run }) => run)
   try {
     // The plotting library takes half a second to load, which heads need not wait for.
     const { writeReports } = await import('./write-reports.js')
@@ -197,6 +237,35 @@ const tryReports = async (
   }
 }
 
+/** Trains what is missing, and reads the test split of the best. @throws as trainSweep. */
+const trainAndChoose = async (
+  request: SweepRequest,
+  planned: readonly PlannedHead[],
+  sweepId: string,
+  checkpoints: string,
+): Promise<SweepResult> => {
+  const ended = await trainAll(request, planned, checkpoints)
+  noticeDiverged(request, ended)
+  const described = describeSweep({ ...request, sweepId, ended })
+  if (described === null) {
+    const diverged = ended.find(({ outcome }) => outcome?.state === 'diverged')?.outcome
+    throw new HeadstartError(
+      'HEAD_DIVERGED',
+      diverged?.state === 'diverged' ? diverged.message : 'no head was trained to its end',
+    )
+  }
+  const best = await measureTest(request, ended[described.best.index] as EndedHead)
+  const test = best.metrics.test ?? null
+  const complete = { ...described, best: { ...described.best, test } }
+  const { store } = request.workspace
+  const sweep = isSweep(complete) ? await saveSweep(store, complete) : complete
+  const runs = ended.flatMap(({ run, outcome }) => {
+    if (run === null) return []
+    return { run: run.runId === best.runId ? best : run, trained: outcome !== null }
+  })
+  return { sweep, runs, best }
+}
+
 /**
  * Trains every head of a sweep that has no run yet, and publishes the best.
  *
@@ -204,7 +273,7 @@ const tryReports = async (
  *   on), DATASET_CLASS_TOO_SMALL when quarantine emptied a class, and the errors of the store.
  */
 export const trainSweep = async (request: SweepRequest): Promise<SweepResult> => {
-  const { workspace, plan, cuts, selection, opened, seed, events } = request
+  const { workspace, plan, cuts, selection, opened, seed, name, events } = request
   const { candidates, folds, halving } = plan
   const { datasetId } = opened.dataset
   const featureSetIds = cuts.map(({ views }) =>
@@ -216,33 +285,13 @@ export const trainSweep = async (request: SweepRequest): Promise<SweepResult> =>
   const runKeys = planned.map(({ runId }) => runId)
   const sweepId = sweepIdOf({ runKeys, select: selection, folds, halving })
   const checkpoints = join(workspace.checkpointDir, sweepId)
-  const found = await findPublished(request, sweepId)
-  if (found === null) {
-    const ended = await trainAll(request, planned, checkpoints)
-    noticeDiverged(request, ended)
-    const described = describeSweep({ ...request, sweepId, ended })
-    if (described === null) {
-      const diverged = ended.find(({ outcome }) => outcome?.state === 'diverged')?.outcome
-      throw new HeadstartError(
-        'HEAD_DIVERGED',
-        diverged?.state === 'diverged' ? diverged.message : 'no head was trained to its end',
-      )
-    }
-    const best = await measureTest(request, ended[described.best.index] as EndedHead)
-    const test = best.metrics.test ?? null
-    const complete = { ...described, best: { ...described.best, test } }
-    const sweep = isSweep(complete) ? await saveSweep(workspace.store, complete) : complete
-    if (request.name !== undefined) await nameBest(workspace.store, request.name, best, events)
-    await tryReports(request, sweep, ended, best)
-    // Nothing needs them: every run is published.
-    await rm(checkpoints, { recursive: true, force: true })
-    const runs = ended.flatMap(({ run, outcome }) => {
-      if (run === null) return []
-      return { run: run.runId === best.runId ? best : run, trained: outcome !== null }
-    })
-    return { sweep, runs, best }
-  }
+  await removeAbandoned(workspace.checkpointDir)
+  const result =
+    (await findPublished(request, sweepId)) ??
+    (await trainAndChoose(request, planned, sweepId, checkpoints))
+  if (name !== undefined) await nameBest(workspace.store, name, result.best, events)
+  // Nothing needs them: every run is published.
   await rm(checkpoints, { recursive: true, force: true })
-  if (request.name !== undefined) await nameBest(workspace.store, request.name, found.best, events)
-  return found
+  await tryReports(request, result)
+  return result
 }

@@ -105,7 +105,7 @@ export const writeRunReport = async (
 
 const planOf = ({ heads, folds, halving }: SweepRecord): string =>
   [
-    `${heads.length} heads`,
+    `${heads.length} head${heads.length === 1 ? '' : 's'}`,
     ...(folds === null ? [] : [`${folds}-fold cross-validation`]),
     ...(halving === null
       ? []
@@ -180,7 +180,7 @@ const MAX_RUN_REPORTS = 8
 
 /**
  * Writes the reports of a finished experiment: of its runs, of the best one alone where there are many,
- * and of the sweep where it has several heads.
+ * and of the sweep where it has several heads or folds.
  */
 export const writeReports = async (
   context: ReportContext,
@@ -196,5 +196,5 @@ export const writeReports = async (
 ): Promise<void> => {
   const reported = runs.length <= MAX_RUN_REPORTS ? runs : [best]
   for (const run of reported) await writeRunReport(context, run)
-  if (sweep.heads.length > 1) await writeSweepReport(context, sweep)
+  if (sweep.heads.length > 1 || sweep.folds !== null) await writeSweepReport(context, sweep)
 }

@@ -1,5 +1,5 @@
 // Owns a checkpoint in one file: written beside it and renamed, so a crash never leaves half of it.
-// Checkpoints beside it that nobody came back to are removed.
+// Trainings that nobody came back to are removed.
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HeadstartError, messageOf } from '../errors.js'
@@ -16,23 +16,27 @@ const failure = (path: string, cause: unknown): HeadstartError => {
 let writes = 0
 
 const ABANDONED_AFTER_MS = 30 * 24 * 3600 * 1000
-/** What this file writes for a run: its id (SHA-256), and the file that is renamed to it. */
-const CHECKPOINT_NAME = /^[0-9a-f]{64}(\.\d+-\d+\.tmp)?$/
+/** Trainings are kept under their ids (SHA-256). */
+const TRAINING_NAME = /^[0-9a-f]{64}$/
 
-/** Removes checkpoints of runs that were not touched for 30 days. Best effort: the next one tries again. */
-const removeAbandoned = async (folder: string): Promise<void> => {
+/**
+ * Removes trainings that nobody came back to for 30 days. Best effort: the next one tries again.
+ *
+ * @param folder holds a folder a training.
+ */
+export const removeAbandoned = async (folder: string): Promise<void> => {
   const oldest = Date.now() - ABANDONED_AFTER_MS
   const names = await readdir(folder).catch(() => [])
-  for (const name of names.filter((entry) => CHECKPOINT_NAME.test(entry))) {
+  for (const name of names.filter((entry) => TRAINING_NAME.test(entry))) {
     const path = join(folder, name)
     const found = await stat(path).catch(() => null)
-    if (found?.isFile() && found.mtimeMs < oldest) await rm(path, { force: true }).catch(() => {})
+    if (found !== null && found.mtimeMs < oldest)
+      await rm(path, { recursive: true, force: true }).catch(() => {})
   }
 }
 
 /**
- * A checkpoint at `path`; the folder is made when needed. One training at a time. `load` also removes
- * the checkpoints beside it that are named by a run id and 30 days old.
+ * A checkpoint at `path`; the folder is made when needed. One training at a time.
  */
 export const fileCheckpoint = (path: string): Checkpoint => ({
   load: async () => {
@@ -41,8 +45,6 @@ export const fileCheckpoint = (path: string): Checkpoint => ({
     } catch (error) {
       if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return null
       throw failure(path, error)
-    } finally {
-      await removeAbandoned(dirname(path))
     }
   },
   save: async (bytes) => {

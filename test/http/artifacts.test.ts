@@ -36,7 +36,9 @@ describe('the artifacts of a run', () => {
       const digest = createHash('sha256').update(content).digest('base64')
       expect(response.headers.get('repr-digest')).toBe(`sha-256=:${digest}:`)
       expect(response.headers.get('content-length')).toBe(String(bytes))
-      expect(response.headers.get('content-disposition')).toMatch(/^attachment; filename="[\w.]+"$/)
+      expect(response.headers.get('content-disposition')).toMatch(
+        /^attachment; filename="[\w.-]+"$/,
+      )
       expect(response.headers.get('x-content-type-options')).toBe('nosniff')
     }
   })

@@ -9,7 +9,7 @@ import { readEverything, samplesKept, stateOf } from './state.js'
 const ROWS = 8192
 const SHORT = 1
 // Long enough to be saved in between (every two seconds), on faster machines too.
-const LONG = 40
+const LONG = 400
 
 interface Result {
   featureSet: { computed: number; reused: number; samples: number }
@@ -44,7 +44,8 @@ const hasFeatureSet = async (cwd: string): Promise<boolean> =>
   (await store(cwd, 'feature-sets')).some((name) => name.endsWith('.json'))
 const checkpoints = async (cwd: string): Promise<string[]> =>
   (await filesBelow(join(cwd, '.headstart/cache/checkpoints'))).filter(
-    (name) => !name.endsWith('.tmp'),
+    // The list of heads is written before any of them is trained.
+    (name) => !name.endsWith('.tmp') && !name.endsWith('/heads'),
   )
 
 /** Sends a signal when something holds, and fails when the process ends before it. */

@@ -16,7 +16,7 @@ export const keysBelow = async (store: Store, prefix: string): Promise<string[]>
   return keys
 }
 
-/** Everything but run.json and names, which hold a time: key to bytes. */
+/** Everything but run.json, reports and names, which hold a time: key to bytes. */
 export const contentOf = async (store: Store): Promise<Map<string, string>> => {
   const content = new Map<string, string>()
   for (const prefix of [
@@ -28,7 +28,7 @@ export const contentOf = async (store: Store): Promise<Map<string, string>> => {
     'runs/',
   ])
     for (const key of await keysBelow(store, prefix))
-      if (!key.endsWith('run.json'))
+      if (!/\/(run|report)\.(json|html)$/.test(key))
         content.set(key, Buffer.from((await store.get(key)) ?? []).toString('base64'))
   return content
 }

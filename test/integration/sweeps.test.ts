@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { ExperimentInput } from '../../src/experiment/schema.js'
+import { runExperiment } from '../../src/experiment/run.js'
+import { type ExperimentInput, parseExperiment } from '../../src/experiment/schema.js'
 import { loadRun } from '../../src/model/run-record.js'
 import { loadSweep } from '../../src/model/sweep-record.js'
 import { failureOf } from '../dataset/support.js'
@@ -12,6 +13,7 @@ import { denseLabels, denseRows, npyOf, writeDenseBase } from '../support/dense-
 import { makeFolder } from '../support/folders.js'
 import { writeFiles } from '../support/tiny-images.js'
 import { openIn, runIn } from './experiments.js'
+import { stateOf } from './state.js'
 
 const ROWS = 600
 const WIDTH = 6
@@ -181,6 +183,55 @@ describe('a sweep', () => {
   })
 })
 
+describe('a sweep that is interrupted', () => {
+  it('between two passes goes on in the second one, and ends with the same weights', async () => {
+    const make = async (): Promise<string> => {
+      const folder = await makeFolder()
+      await writeDenseBase(join(folder, 'base'), true)
+      await writeFiles(folder, {
+        'rows.npy': npyOf([ROWS, WIDTH], denseRows(ROWS)),
+        'labels.csv': denseLabels(ROWS),
+      })
+      return folder
+    }
+    const input = experiment({
+      base: { from: './base', cuts: ['features', 'squashed'] },
+      heads: [
+        { kind: 'linear', epochs: 4 },
+        { kind: 'mlp', width: 8, epochs: 4, dropout: 0.2 },
+      ],
+    })
+    const [whole, broken] = [await make(), await make()]
+    const expected = await runIn(whole, input)
+    const workspace = await openIn(broken)
+    const controller = new AbortController()
+    const failure = await failureOf(
+      runExperiment({
+        workspace,
+        experiment: parseExperiment(input),
+        folder: broken,
+        signal: controller.signal,
+        events: {
+          onEpoch: (_, { done }) => {
+            // Eight head-epochs are those of the first cut.
+            if (done === 11) controller.abort()
+          },
+        },
+      }),
+    )
+    await workspace.close()
+    expect(failure.code).toBe('INTERRUPTED')
+    const result = await runIn(broken, input)
+    expect(result.runs.map(({ id, metrics }) => ({ id, metrics }))).toEqual(
+      expected.runs.map(({ id, metrics }) => ({ id, metrics })),
+    )
+    const weights = async (cwd: string) =>
+      (await stateOf(cwd)).heads.map(({ artifacts }) => artifacts?.weights.sha256)
+    expect(await weights(broken)).toEqual(await weights(whole))
+    expect(existsSync(join(broken, '.headstart/cache/checkpoints', result.sweep.id))).toBe(false)
+  })
+})
+
 describe('one head', () => {
   it('is no sweep: it leaves no record that would hold its base and dataset', async () => {
     const result = await runIn(cwd, experiment({ seed: 6 }))
@@ -210,6 +261,14 @@ describe('a bad sweep is refused before any work', () => {
     ],
     ['a metric of another task', { select: 'r2' }, /r2 cannot be measured/],
     ['more folds than the smallest class has samples', { folds: 20 }, /folds/],
+    [
+      'halving without a validation split',
+      {
+        split: { train: 1, validation: 0, test: 0 },
+        halving: { epochs: 1, factor: 2 },
+      },
+      /halving/,
+    ],
   ])('%s', async (_, rest, message) => {
     const fresh = await makeFolder()
     await writeDenseBase(join(fresh, 'base'))

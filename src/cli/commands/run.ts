@@ -38,8 +38,9 @@ const describeResult = (result: ExperimentResult, { workspace: { store } }: Cont
       `extract ${seconds(result.seconds.extract)}, train ${seconds(result.seconds.train)}, total ${seconds(result.seconds.total)}`,
     ],
   ])
+  const { heads } = result.sweep
   const page =
-    result.sweep.heads.length > 1
+    heads.length > 1 || heads.some(({ folds }) => folds !== null)
       ? sweepReportKey(result.sweep.id, 'html')
       : runReportKey(result.best, 'html')
   return `${summary}\n\n${describeHeads(result)}\n\nreport: ${pathInStore(store, page)}`

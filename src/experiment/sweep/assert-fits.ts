@@ -4,6 +4,7 @@ import type { Dataset } from '../../dataset/types.js'
 import { HeadstartError } from '../../errors.js'
 import type { Selection } from '../../model/sweep-record.js'
 import { assertHeadsFit } from '../heads-fit.js'
+import { foldOf } from './folds.js'
 import type { SweepPlan } from './plan-sweep.js'
 import { selectionFor } from './select.js'
 
@@ -18,9 +19,31 @@ const smallestClass = ({ samples, target }: Dataset): { name: string; count: num
   return { name: `the class ${target.classes[index] ?? index} in the train split`, count }
 }
 
+/** Folds are hashes of keys: few samples may leave one empty. */
+const emptyFold = (folds: number, { samples }: Dataset): number | null => {
+  const seen = new Set<number>()
+  for (const { key, split } of samples) if (split === 'train') seen.add(foldOf(key, folds))
+  for (let fold = 0; fold < folds; fold += 1) if (!seen.has(fold)) return fold
+  return null
+}
+
+const assertHalvingFits = ({ halving }: SweepPlan, { samples }: Dataset): void => {
+  if (halving === null || samples.some(({ split }) => split === 'validation')) return
+  throw new HeadstartError(
+    'REQUEST_INVALID',
+    'halving compares heads on the validation split, which has no sample: leave it out, or set split.validation',
+  )
+}
+
 const assertFoldsFit = (folds: number | null, dataset: Dataset): void => {
   if (folds === null) return
   const { name, count } = smallestClass(dataset)
+  const empty = folds <= count ? emptyFold(folds, dataset) : null
+  if (empty !== null)
+    throw new HeadstartError(
+      'REQUEST_INVALID',
+      `folds: of ${folds} folds number ${empty + 1} has no sample of the train split: use fewer, or more samples`,
+    )
   if (folds <= count) return
   throw new HeadstartError(
     'REQUEST_INVALID',
@@ -42,6 +65,7 @@ export const assertSweepFits = async (
 ): Promise<Selection> => {
   const selection = selectionFor(plan.select, dataset.target.kind)
   assertFoldsFit(plan.folds, dataset)
+  assertHalvingFits(plan, dataset)
   const { candidates } = plan
   for (const [cut, shape] of featureShapes.entries()) {
     const heads = new Set(candidates.filter((one) => one.cut === cut).map(({ head }) => head))
