@@ -1,6 +1,7 @@
 // `headstart dataset add s3://` and `dataset push`, as processes, with a kill in between.
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ExtractOnlyResult } from '../../src/experiment/extract-only.js'
 import type { PushedDataset } from '../../src/experiment/push.js'
@@ -46,7 +47,14 @@ describe('headstart dataset push', () => {
     await until(async () => (await countBelow(store, 'blobs/')) >= 20)
     running.child.kill('SIGKILL')
     await running.finished
-    const there = await countBelow(store, 'blobs/')
+    // The server may still be writing what it was sent.
+    let there = -1
+    await until(async () => {
+      const before = there
+      await sleep(500)
+      there = await countBelow(store, 'blobs/')
+      return there === before
+    })
     expect(there).toBeLessThan(450)
 
     const pushed = await runJson<PushedDataset>(['dataset', 'push', 'colours'], options)

@@ -43,10 +43,18 @@ describe('assertSweepFits', () => {
   })
 
   it('counts rows of the train split for a regression', async () => {
+    const many = datasetOf(VALUES, rowsOf(60))
+    expect(await check([{ kind: 'linear' }], { folds: 5 }, many)).toMatchObject({ metric: 'r2' })
     const dataset = datasetOf(VALUES, rowsOf(5))
-    expect(await check([{ kind: 'linear' }], { folds: 5 }, dataset)).toMatchObject({ metric: 'r2' })
     const error = await failureOf(check([{ kind: 'linear' }], { folds: 6 }, dataset))
     expect(error.message).toMatch(/6 folds.*the train split has 5/)
+  })
+
+  it('refuses folds of which one would be empty, as hashes may leave it', async () => {
+    const dataset = datasetOf(VALUES, rowsOf(5))
+    const error = await failureOf(check([{ kind: 'linear' }], { folds: 5 }, dataset))
+    expect(error.code).toBe('REQUEST_INVALID')
+    expect(error.message).toMatch(/of 5 folds number \d has no sample/)
   })
 
   it('refuses heads that cannot be trained, each with its place', async () => {
