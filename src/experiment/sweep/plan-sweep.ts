@@ -90,6 +90,25 @@ const assertHalvingFits = ({ halving }: Planned, candidates: readonly SweepCandi
     )
 }
 
+/** Every head carries its topology into jobs and records. */
+const MAX_TOPOLOGY_BYTES = 64 * 2 ** 20
+
+const assertTopologiesFit = (candidates: readonly SweepCandidate[]): void => {
+  const sizes = new Map<object, number>()
+  let total = 0
+  for (const { head } of candidates) {
+    if (head.kind !== 'custom') continue
+    const { topology } = head
+    const size = sizes.get(topology) ?? Buffer.byteLength(JSON.stringify(topology))
+    sizes.set(topology, size)
+    total += size
+  }
+  if (total > MAX_TOPOLOGY_BYTES)
+    throw invalid(
+      `the topologies of all heads take ${Math.round(total / 1e6)} MB; at most ${Math.round(MAX_TOPOLOGY_BYTES / 1e6)} MB: use fewer combinations`,
+    )
+}
+
 /**
  * The plan of an experiment.
  *
@@ -114,6 +133,7 @@ export const planSweep = (experiment: Planned): SweepPlan => {
     )
   const all = [...candidates.values()]
   assertHalvingFits(experiment, all)
+  assertTopologiesFit(all)
   const { select = null, folds, halving } = experiment
   return { candidates: all, select, folds, halving, notes }
 }

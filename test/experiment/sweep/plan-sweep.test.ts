@@ -203,6 +203,15 @@ describe('a grid', () => {
     expect(message).toMatch(/400 heads on 3 cuts are 1,200; at most 1,000/)
   })
 
+  it('is refused when its topologies would fill jobs and records', () => {
+    const topology = { class_name: 'Sequential', config: { note: 'x'.repeat(200_000) } }
+    const l2 = Array.from({ length: 400 }, (_, i) => i / 1000)
+    const { message } = refusal(() =>
+      planOf({ grid: { kind: 'custom', topology: [topology], l2 } }),
+    )
+    expect(message).toMatch(/topologies of all heads take 80 MB; at most 67 MB/)
+  })
+
   it('names a combination that cannot be trained', () => {
     const grid = { kind: 'linear', optimizer: ['adamw', 'adam'], weightDecay: [0, 0.1] }
     const { message, details } = refusal(() => planOf({ grid }))
