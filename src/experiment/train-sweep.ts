@@ -142,7 +142,9 @@ const keepCompany = async (
   const before = new Set(started?.data ?? [])
   if (missing.every(({ runId }) => before.has(runId)))
     return planned.filter(({ runId }) => before.has(runId))
-  await file.save(Buffer.from(JSON.stringify(missing.map(({ runId }) => runId))))
+  const ids = Buffer.from(JSON.stringify(missing.map(({ runId }) => runId)))
+  // A training is worth more than its checkpoint: the trainers say what an interruption would cost.
+  await file.save(ids).catch(() => undefined)
   return missing
 }
 
