@@ -10,9 +10,9 @@ import { fileCheckpoint, removeAbandoned } from '../head/checkpoint-file.js'
 import { measureSplit } from '../head/train.js'
 import type { EpochMetrics, TrainingData } from '../head/types.js'
 import { sha256OfJson } from '../identity/hash.js'
-import { runReportKey, sweepReportKey } from '../model/report-keys.js'
+import { experimentPageKey } from '../model/report-keys.js'
 import { addTestMetrics, loadHead, loadRun, type RunRecord } from '../model/run-record.js'
-import { loadSweep, type SweepRecord, saveSweep, sweepIdOf } from '../model/sweep-record.js'
+import { isSweep, loadSweep, saveSweep, sweepIdOf } from '../model/sweep-record.js'
 import { describeSweep } from './describe-sweep.js'
 import { passesOf, planRuns } from './plan-runs.js'
 import { publishTrained } from './publish-run.js'
@@ -186,10 +186,6 @@ const measureTest = async (request: SweepRequest, best: EndedHead): Promise<RunR
   return test === undefined ? run : addTestMetrics(store, run.runId, test)
 }
 
-/** One head is no sweep: its run says everything, unless it was cross-validated. */
-export const isSweep = ({ heads, folds }: SweepRecord): boolean =>
-  heads.length > 1 || folds !== null
-
 /** A sweep that was published, with all of its runs; null when there is none. */
 const findPublished = async (
   { workspace: { store } }: SweepRequest,
@@ -224,9 +220,7 @@ const tryReports = async (
   { workspace: { store }, opened, signal, events }: SweepRequest,
   { sweep, runs: ended, best }: SweepResult,
 ): Promise<void> => {
-  const page = isSweep(sweep)
-    ? sweepReportKey(sweep.sweepId, 'html')
-    : runReportKey(best.runId, 'html')
+  const page = experimentPageKey({ id: sweep.sweepId, heads: sweep.heads }, best.runId)
   if (!ended.some(({ trained }) => trained) && (await store.head(page)) !== null) return
   const runs = ended.map(({ run }) => run)
   try {

@@ -8,7 +8,7 @@ import type { Sha256 } from '../identity/hash.js'
 import { predictSplit } from '../model/predictions.js'
 import { runReportKey, sweepReportKey } from '../model/report-keys.js'
 import { loadRun, type RunRecord } from '../model/run-record.js'
-import type { SweepRecord } from '../model/sweep-record.js'
+import { isSweep, type SweepRecord } from '../model/sweep-record.js'
 import { MAX_MISTAKES } from '../report/mistakes.js'
 import { measuredSplit, mistakesOf } from '../report/predictions.js'
 import { renderRunReport } from '../report/run-report.js'
@@ -196,5 +196,5 @@ export const writeReports = async (
 ): Promise<void> => {
   const reported = runs.length <= MAX_RUN_REPORTS ? runs : [best]
   for (const run of reported) await writeRunReport(context, run)
-  if (sweep.heads.length > 1 || sweep.folds !== null) await writeSweepReport(context, sweep)
+  if (isSweep(sweep)) await writeSweepReport(context, sweep)
 }

@@ -2,7 +2,7 @@
 import type { Sha256 } from '../identity/hash.js'
 import type { StoreKey } from '../store/port.js'
 import { runKeyPrefix } from './run-record.js'
-import { sweepKeyPrefix } from './sweep-record.js'
+import { isSweep, type SweepHead, sweepKeyPrefix } from './sweep-record.js'
 
 type Extension = 'html' | 'json'
 
@@ -11,3 +11,9 @@ export const runReportKey = (runId: Sha256, extension: Extension): StoreKey =>
 
 export const sweepReportKey = (sweepId: Sha256, extension: Extension): StoreKey =>
   `${sweepKeyPrefix(sweepId)}report.${extension}`
+
+/** The page that tells most of an experiment: of its sweep, or of its only run. */
+export const experimentPageKey = (
+  sweep: { readonly id: Sha256; readonly heads: readonly Pick<SweepHead, 'folds'>[] },
+  best: Sha256,
+): StoreKey => (isSweep(sweep) ? sweepReportKey(sweep.id, 'html') : runReportKey(best, 'html'))

@@ -88,6 +88,13 @@ export const sweepIdOf = (request: {
   readonly halving: { readonly epochs: number; readonly factor: number } | null
 }): Sha256 => sha256OfJson({ ...request, runKeys: [...request.runKeys].sort() })
 
+/** One head is no sweep: its run says everything, unless it was cross-validated. */
+export const isSweep = ({
+  heads,
+}: {
+  readonly heads: readonly Pick<SweepHead, 'folds'>[]
+}): boolean => heads.length > 1 || heads.some(({ folds }) => folds !== null)
+
 export const sweepKeyPrefix = (sweepId: Sha256): string => `sweeps/${sweepId}/`
 const recordKey = (sweepId: Sha256): StoreKey => `${sweepKeyPrefix(sweepId)}sweep.json`
 

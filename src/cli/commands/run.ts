@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { loadExperimentFile } from '../../experiment/load-file.js'
 import type { ExperimentResult } from '../../experiment/result.js'
-import { runReportKey, sweepReportKey } from '../../model/report-keys.js'
+import { experimentPageKey } from '../../model/report-keys.js'
 import { type CommonOptions, type Context, type Report, runCommand } from '../context.js'
 import { describeEnqueued } from '../job-text.js'
 import { addDetachOption, addEngineOptions, type DetachOption } from '../options.js'
@@ -38,11 +38,7 @@ const describeResult = (result: ExperimentResult, { workspace: { store } }: Cont
       `extract ${seconds(result.seconds.extract)}, train ${seconds(result.seconds.train)}, total ${seconds(result.seconds.total)}`,
     ],
   ])
-  const { heads } = result.sweep
-  const page =
-    heads.length > 1 || heads.some(({ folds }) => folds !== null)
-      ? sweepReportKey(result.sweep.id, 'html')
-      : runReportKey(result.best, 'html')
+  const page = experimentPageKey(result.sweep, result.best)
   return `${summary}\n\n${describeHeads(result)}\n\nreport: ${pathInStore(store, page)}`
 }
 

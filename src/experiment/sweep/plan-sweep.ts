@@ -137,8 +137,3 @@ export const planSweep = (experiment: Planned): SweepPlan => {
   const { select = null, folds, halving } = experiment
   return { candidates: all, select, folds, halving, notes }
 }
-
-/** The heads of an experiment, each once, wherever they are trained. */
-export const plannedHeads = (experiment: Planned): HeadSpec[] => [
-  ...new Set(planSweep(experiment).candidates.map(({ head }) => head)),
-]
