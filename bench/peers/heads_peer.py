@@ -10,13 +10,12 @@ Each line of standard input is a request, each line of standard output its answe
 A head is {"kind": "linear" | "mlp", "width", "learningRate", "l2"}. `solve` writes the predicted classes into
 `file`, as int32. A failure is {"error"}. What libraries print goes to standard error."""
 
-import json
-import os
 import sys
 import time
 import warnings
 
 import numpy as np
+from serve import serve
 
 
 class Torch:
@@ -132,16 +131,4 @@ def answer_to(request, peers):
     return train(peers[0], **request) if do == "train" else peers[0].solve(**request)
 
 
-def main():
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    peers = []
-    for line in sys.stdin:
-        try:
-            answer = answer_to(json.loads(line), peers)
-        except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(answer), file=answers, flush=True)
-
-
-main()
+serve(answer_to)

@@ -10,12 +10,11 @@ A request may hold more, for other peers. `kernels` counts the values in weights
 for the same architecture. A failure is {"error"}. What libraries print goes to standard error."""
 
 import importlib
-import json
-import os
 import sys
 import time
 
 import numpy as np
+from serve import serve
 
 
 def measured(work):
@@ -60,16 +59,4 @@ def answer_to(request, peers):
     return {"forward": forward, "extract": extract}[do](peers[0], **request)
 
 
-def main():
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    peers = []
-    for line in sys.stdin:
-        try:
-            answer = answer_to(json.loads(line), peers)
-        except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(answer), file=answers, flush=True)
-
-
-main()
+serve(answer_to)

@@ -45,7 +45,7 @@ const evict = async (dir: string, maxBytes: number): Promise<void> => {
 const createDiskCache = (dir: string, maxBytes: number) => {
   /** Bytes written since the folder was counted; at first as if everything had been. */
   let uncounted = Number.POSITIVE_INFINITY
-  let evicting: Promise<void> | null = null
+  let evicting: Promise<void> = Promise.resolve()
 
   const load = async (hash: Sha256): Promise<Uint8Array | null> => {
     const file = path.join(dir, hash)
@@ -60,11 +60,12 @@ const createDiskCache = (dir: string, maxBytes: number) => {
     return new Uint8Array(content.buffer, content.byteOffset, content.byteLength)
   }
 
+  /** One count after the other: files that come during a count may be missing in it. */
   const makeRoom = async (): Promise<void> => {
-    if (uncounted < maxBytes * RECOUNT_SHARE) return
-    uncounted = 0
-    evicting ??= evict(dir, maxBytes).finally(() => {
-      evicting = null
+    evicting = evicting.then(async () => {
+      if (uncounted < maxBytes * RECOUNT_SHARE) return
+      uncounted = 0
+      await evict(dir, maxBytes).catch(() => {})
     })
     await evicting
   }

@@ -11,22 +11,8 @@ import {
 } from '../../src/head/checkpoint.js'
 import { fileCheckpoint, removeAbandoned } from '../../src/head/checkpoint-file.js'
 import { trainHead } from '../../src/head/train.js'
+import { memoryCheckpoint } from './memory-checkpoint.js'
 import { blobs, specOf } from './synthetic.js'
-
-const memoryCheckpoint = (): Checkpoint & { bytes: Uint8Array | null; saves: number } => ({
-  bytes: null,
-  saves: 0,
-  async load() {
-    return this.bytes
-  },
-  async save(bytes) {
-    this.bytes = bytes
-    this.saves += 1
-  },
-  async clear() {
-    this.bytes = null
-  },
-})
 
 const data = blobs({ rows: 400 })
 const spec = specOf({

@@ -126,6 +126,15 @@ describe('disk cache', () => {
     }
   })
 
+  it('stays within its limit when many objects come at once', async () => {
+    const cached = open(10 * KIB)
+    for (let n = 0; n < 60; n += 1) await cached.putIfAbsent(`features/${n}`, content(n))
+    await Promise.all(Array.from({ length: 60 }, (_, n) => cached.get(`features/${n}`)))
+    const sizes = (await readdir(cacheDir)).map((name) => stat(path.join(cacheDir, name)))
+    const total = (await Promise.all(sizes)).reduce((sum, { size }) => sum + size, 0)
+    expect(total).toBeLessThanOrEqual(10 * KIB * (1 + 1 / 8))
+  })
+
   it('does not keep an object that is larger than the limit', async () => {
     const cached = open(KIB)
     await cached.putIfAbsent('features/a', content(1, 2 * KIB))

@@ -11,6 +11,7 @@ import type { Checkpoint } from '../../../src/head/checkpoint.js'
 import { trainTogether } from '../../../src/head/fused/train-together.js'
 import type { TogetherRequest } from '../../../src/head/fused/types.js'
 import { createRandom } from '../../../src/head/random.js'
+import { memoryCheckpoint } from '../memory-checkpoint.js'
 
 interface Tasks {
   readonly REQUESTS: Readonly<Record<string, () => TogetherRequest>>
@@ -18,21 +19,6 @@ interface Tasks {
 }
 const task = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const { REQUESTS, signalAt } = (await import(task('resume-task.mjs'))) as Tasks
-
-const memoryCheckpoint = (): Checkpoint & { bytes: Uint8Array | null; saves: number } => ({
-  bytes: null,
-  saves: 0,
-  async load() {
-    return this.bytes
-  },
-  async save(bytes) {
-    this.bytes = bytes
-    this.saves += 1
-  },
-  async clear() {
-    this.bytes = null
-  },
-})
 
 const names = Object.keys(REQUESTS)
 const requestOf = (name: string): TogetherRequest => (REQUESTS[name] as () => TogetherRequest)()
