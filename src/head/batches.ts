@@ -66,7 +66,7 @@ export const planChunk = (chunk: Chunk, { rows, views, seed, epoch }: EpochReque
   return { rows: drawn, views: drawn.map(() => random.below(views)) }
 }
 
-/** Valid until the next batch is asked for. */
+/** Valid until the next batch is asked for, or longer where there are several buffers. */
 export interface Batch {
   readonly count: number
   /** [count], rows of the source. */
@@ -83,13 +83,16 @@ async function* gather(
     readonly views: number
     readonly size: number
     readonly plan: (chunk: Chunk) => ChunkPlan
+    /** Of `size` rows each, used in turn. */
+    readonly buffers: readonly Float32Array[] | undefined
   },
 ): AsyncGenerator<Batch> {
   const { order, views, size, plan } = request
   const { width } = source
-  const features = new Float32Array(size * width)
+  const buffers = request.buffers ?? [new Float32Array(size * width)]
+  let features = buffers[0] as Float32Array
   const rows = new Uint32Array(size)
-  let count = 0
+  let [count, batches] = [0, 0]
   for await (const loaded of source.read(order, views)) {
     const drawn = plan(loaded.chunk)
     for (let index = 0; index < drawn.rows.length; index += 1) {
@@ -102,32 +105,43 @@ async function* gather(
       if (count < size) continue
       yield { count, rows, features }
       count = 0
+      batches += 1
+      features = buffers[batches % buffers.length] as Float32Array
     }
   }
   if (count > 0)
     yield { count, rows: rows.subarray(0, count), features: features.subarray(0, count * width) }
 }
 
-/** One epoch in batches of `size` rows. @throws the errors of FeatureSource.read. */
+/**
+ * One epoch in batches of `size` rows.
+ *
+ * @param buffers for the features, used in turn; without, one that is filled again for each batch.
+ * @throws the errors of FeatureSource.read.
+ */
 export const epochBatches = (
   source: FeatureSource,
   request: EpochRequest,
   size: number,
+  buffers?: readonly Float32Array[],
 ): AsyncGenerator<Batch> =>
   gather(source, {
     order: chunkOrder(source, request),
     views: request.views,
+    buffers,
     size: Math.max(1, Math.min(size, request.rows.length)),
     plan: (chunk) => planChunk(chunk, request),
   })
 
-/** Rows of view 0 in ascending order, in batches of `size`. @throws the errors of FeatureSource.read. */
+/** Rows of view 0 in ascending order, in batches of `size`. See epochBatches. */
 export const plainBatches = (
   source: FeatureSource,
   rows: Uint32Array,
   size: number,
+  buffers?: readonly Float32Array[],
 ): AsyncGenerator<Batch> =>
   gather(source, {
+    buffers,
     order: source.chunks.flatMap((chunk, index) =>
       rowsOfChunk(rows, chunk).length > 0 ? [index] : [],
     ),

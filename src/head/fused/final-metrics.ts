@@ -6,8 +6,8 @@ import { metricsOf } from '../metrics.js'
 import { unscale } from '../targets.js'
 import type { SplitMetrics, TrainingData } from '../types.js'
 import { yieldToLoop } from '../yield-to-loop.js'
-import type { Group } from './group.js'
 import type { Copy, GroupPlan } from './groups.js'
+import type { Group, Hosts } from './hosts.js'
 import type { TaskTargets } from './task-targets.js'
 
 const ROWS_A_BATCH = 1024
@@ -66,6 +66,7 @@ interface Kept {
   readonly data: TrainingData
   readonly targets: TaskTargets
   readonly plans: readonly GroupPlan[]
+  readonly hosts: Hosts
   /** A group at the weights that are measured. */
   readonly open: (plan: GroupPlan) => Promise<Group>
   /** The sets of a training; equal trainings give the same arrays. */
@@ -91,17 +92,20 @@ const openWork = async ({ targets, open, setsOf }: Kept, plan: GroupPlan): Promi
 })
 
 const predictAll = async (kept: Kept, works: readonly Work[], rows: Uint32Array): Promise<void> => {
-  const { data, targets, signal } = kept
+  const { data, targets, hosts, signal } = kept
   const { units } = targets
+  const groups = works.map(({ group }) => group)
+  const buffer = [hosts.floats(ROWS_A_BATCH * data.width)]
   const pause = yieldToLoop()
-  for await (const batch of plainBatches(data.features, rows, ROWS_A_BATCH)) {
+  for await (const batch of plainBatches(data.features, rows, ROWS_A_BATCH, buffer)) {
+    assertNotAborted(signal)
     const found = batch.rows.subarray(0, batch.count)
-    for (const { group, collected } of works) {
-      assertNotAborted(signal)
-      const predictions = await group.predict(batch.features, batch.count)
+    const predictions = await hosts.predict(groups, batch.features, batch.count)
+    for (const [index, { collected }] of works.entries()) {
+      const own = predictions[index] as Float32Array
       const heads = collected.length
       for (const [head, sets] of collected.entries()) {
-        for (const set of sets) take(set, found, predictions, { head, heads, units })
+        for (const set of sets) take(set, found, own, { head, heads, units })
       }
       await pause()
     }
@@ -115,7 +119,7 @@ const predictAll = async (kept: Kept, works: readonly Work[], rows: Uint32Array)
  * @throws INTERRUPTED, ENGINE_FAILED, and the errors of FeatureSource.read.
  */
 export const measureKept = async (kept: Kept): Promise<void> => {
-  const { data, targets, plans, setsOf, onMetrics } = kept
+  const { data, targets, plans, hosts, setsOf, onMetrics } = kept
   const sets = new Set(
     plans.flatMap(({ copies }) => copies.flatMap((copy) => Object.values(setsOf(copy)))),
   )
@@ -131,6 +135,7 @@ export const measureKept = async (kept: Kept): Promise<void> => {
     const works: Work[] = []
     for (const plan of round) works.push(await openWork(kept, plan))
     await predictAll(kept, works, all)
+    await hosts.close(works.map(({ group }) => group))
     for (const [copy, own] of works.flatMap(({ group, collected }) =>
       group.plan.copies.map((one, head) => [one, collected[head] ?? []] as const),
     )) {

@@ -1,43 +1,34 @@
-// Owns the memory of a group: weights, moments and gradients of all its heads, and the optimizer step over
-// them. One block that the kernels own; onnxruntime reads and writes views of it.
+// Owns the memory of a group while it is trained: weights, moments and gradients of all its heads, and the
+// optimizer step over them. One block that the kernels own; onnxruntime reads and writes views of it.
 
 import type { PresetSpec } from '../spec.js'
 import { createKernel, type StepVectors } from './kernel.js'
-import type { LayerShape, Weights } from './layers.js'
-import { type Parameter, readRuns, runsOf, writeRuns } from './parameter.js'
+import type { LayerShape } from './layers.js'
+import {
+  arrayLength,
+  arraysIn,
+  type GroupShape,
+  LANES,
+  type Parameter,
+  padded,
+  parametersIn,
+  stateLength,
+} from './parameter.js'
 
 const BETA1 = 0.9
 const BETA2 = 0.999
 const EPSILON = 1e-8
-const LANES = 4
+
+/** A parameter with what its next step is computed from. */
+export type TrainedParameter = Parameter & { readonly gradients: Float32Array }
 
 export interface GroupMemory {
-  readonly parameters: readonly Parameter[]
-  /** Weights and moments of all heads as they lie: what a checkpoint keeps. */
+  readonly parameters: readonly TrainedParameter[]
+  /** Weights and moments of all heads, in the order of parametersIn. */
   readonly state: Float32Array
   /** One optimizer step from the gradients. @param step counts from 1. */
   update(step: number): void
-  write(head: number, weights: Weights): void
-  /** Whether all weights are. */
-  isFinite(): boolean
-  /** A copy. */
-  read(head: number): Float32Array[]
-  /** Takes over weights and moments of a head of another group of the same shapes. */
-  take(head: number, from: GroupMemory, other: number): void
 }
-
-type Slot = 'weights' | 'm' | 'v'
-
-/** A difference of a number with itself is 0 unless it is not finite. */
-const allFinite = (values: Float32Array): boolean => {
-  for (let index = 0; index < values.length; index += 1) {
-    const value = values[index] as number
-    if (value - value !== 0) return false
-  }
-  return true
-}
-
-const padded = (count: number): number => Math.ceil(count / LANES) * LANES
 
 /** Settings of the heads as vectors: four equal numbers a head, and one number a column of the first layer. */
 interface Vector {
@@ -60,38 +51,25 @@ export const createGroupMemory = (
   optimizer: 'adam' | 'sgd',
 ): GroupMemory => {
   const heads = specs.length
+  const shape: GroupShape = { heads, layers, optimizer }
   const firstUnits = (layers[0] as LayerShape).units
-  const shapes = layers.flatMap(({ inputs, units }, layer) => [
-    { inputs, units, isKernel: true, sideBySide: layer === 0 },
-    { inputs: 1, units, isKernel: false, sideBySide: false },
-  ])
-  const sizes = shapes.map(({ inputs, units }) => padded(inputs * units * heads))
-  const total = sizes.reduce((sum, size) => sum + size, 0)
-  const slots = optimizer === 'adam' ? 3 : 2
+  const stateSize = stateLength(shape)
   const vectorSize = padded(heads * firstUnits) + heads * LANES
-  const kernel = createKernel(4 * (total * (slots + 1) + 4 * vectorSize + 2 * LANES))
-  let used = 0
-  const allot = (length: number): Float32Array => {
-    const view = new Float32Array(kernel.buffer, used, length)
-    used += 4 * padded(length)
-    return view
-  }
-  const block = (): Float32Array[] =>
-    shapes.map(({ inputs, units }) => allot(inputs * units * heads))
-  const weights = block()
-  const m = block()
-  const v = optimizer === 'adam' ? block() : []
-  const state = new Float32Array(kernel.buffer, 0, used / 4)
-  const gradients = block()
-  const parameters = shapes.map(
-    (shape, index): Parameter => ({
-      ...shape,
-      weights: weights[index] as Float32Array,
+  const kernel = createKernel(4 * (stateSize + arrayLength(shape) + 4 * vectorSize + 2 * LANES))
+  const all = new Float32Array(kernel.buffer)
+  const gradients = arraysIn(all, stateSize, shape)
+  const parameters = parametersIn(all, shape).map(
+    (parameter, index): TrainedParameter => ({
+      ...parameter,
       gradients: gradients[index] as Float32Array,
-      m: m[index] as Float32Array,
-      v: v[index] ?? new Float32Array(0),
     }),
   )
+  let used = stateSize + arrayLength(shape)
+  const allot = (length: number): Float32Array => {
+    const view = all.subarray(used, used + length)
+    used += padded(length)
+    return view
+  }
   const vector = (): Vector => ({ few: allot(heads * LANES), wide: allot(heads * firstUnits) })
   const [rate, l2, keep, momentum] = [vector(), vector(), vector(), vector()]
   const zeros = allot(LANES)
@@ -139,38 +117,17 @@ export const createGroupMemory = (
     }))
   })
 
-  const update = (step: number): void => {
-    if (optimizer === 'sgd') {
-      for (const { arrays, vectors } of calls) kernel.sgd(arrays, vectors)
-      return
-    }
-    const root = Math.sqrt(1 - BETA2 ** step)
-    fill(rate, firstUnits, (head) => (spec(head).learningRate * root) / (1 - BETA1 ** step))
-    for (const { arrays, vectors } of calls) kernel.adam(arrays, vectors, EPSILON * root)
-  }
-
   return {
     parameters,
-    state,
-    update,
-    isFinite: () => parameters.every(({ weights: values }) => allFinite(values)),
-    write: (head, values) => {
-      for (const [index, parameter] of parameters.entries())
-        writeRuns(parameter.weights, runsOf(parameter, heads, head), values[index] as Float32Array)
-    },
-    read: (head) =>
-      parameters.map((parameter) => readRuns(parameter.weights, runsOf(parameter, heads, head))),
-    take: (head, from, other) => {
-      const slotsTaken: readonly Slot[] =
-        optimizer === 'adam' ? ['weights', 'm', 'v'] : ['weights', 'm']
-      for (const [index, parameter] of parameters.entries()) {
-        const source = from.parameters[index] as Parameter
-        const others = source.weights.length / (source.inputs * source.units)
-        for (const slot of slotsTaken) {
-          const values = readRuns(source[slot], runsOf(source, others, other))
-          writeRuns(parameter[slot], runsOf(parameter, heads, head), values)
-        }
+    state: all.subarray(0, stateSize),
+    update: (step) => {
+      if (optimizer === 'sgd') {
+        for (const { arrays, vectors } of calls) kernel.sgd(arrays, vectors)
+        return
       }
+      const root = Math.sqrt(1 - BETA2 ** step)
+      fill(rate, firstUnits, (head) => (spec(head).learningRate * root) / (1 - BETA1 ** step))
+      for (const { arrays, vectors } of calls) kernel.adam(arrays, vectors, EPSILON * root)
     },
   }
 }

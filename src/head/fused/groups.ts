@@ -34,7 +34,7 @@ export interface Pass {
  * cache of a processor from step to step. Wider products gain less than memory costs: 16 heads of 330,000
  * weights took 15 % more time in groups of 6 or 25 than one by one.
  */
-const MAX_GROUP_PARAMETERS = 2 ** 19
+const MAX_GROUP_PARAMETERS = Number(process.env.MGP ?? 2 ** 19)
 /** Activations of the widest layer of a group in one step, in numbers: 256 MiB. */
 const MAX_GROUP_ACTIVATIONS = 2 ** 26
 /** Weights of everything that is trained at one time, in numbers: 256 MiB, four times that with state. */
@@ -78,10 +78,12 @@ const gather = <T>(values: readonly T[], keyOf: (value: T) => string): T[][] => 
   return [...found.values()]
 }
 
-const slices = <T>(values: readonly T[], size: number): T[][] =>
-  Array.from({ length: Math.ceil(values.length / size) }, (_, index) =>
-    values.slice(index * size, (index + 1) * size),
-  )
+/** As few slices of at most `size` as there must be, of sizes that differ by one at most. */
+const slices = <T>(values: readonly T[], size: number): T[][] => {
+  const count = Math.ceil(values.length / size)
+  const cut = (index: number) => Math.floor((index * values.length) / count)
+  return Array.from({ length: count }, (_, index) => values.slice(cut(index), cut(index + 1)))
+}
 
 /** How many copies of these shapes one group may hold. */
 const groupSize = (layers: readonly LayerShape[], batchSize: number): number => {

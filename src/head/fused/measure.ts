@@ -5,8 +5,8 @@ import { plainBatches, rowsOfSplit } from '../batches.js'
 import type { TargetScale } from '../targets.js'
 import type { TrainingData } from '../types.js'
 import { yieldToLoop } from '../yield-to-loop.js'
-import type { Group } from './group.js'
 import type { Copy } from './groups.js'
+import type { Group, Hosts } from './hosts.js'
 import {
   addRow,
   createTally,
@@ -48,12 +48,14 @@ export interface Measurer {
 const gatherOnce = async (
   data: TrainingData,
   rows: Uint32Array,
+  hosts: Hosts,
 ): Promise<readonly Block[] | null> => {
   if (4 * rows.length * data.width > MAX_GATHERED_BYTES) return null
   const blocks: Block[] = []
   for await (const batch of plainBatches(data.features, rows, ROWS_A_BATCH)) {
-    const { count, rows: some, features } = batch
-    blocks.push({ count, rows: some.slice(), features: features.slice() })
+    const features = hosts.floats(batch.features.length)
+    features.set(batch.features)
+    blocks.push({ count: batch.count, rows: batch.rows.slice(), features })
   }
   return blocks
 }
@@ -62,6 +64,7 @@ export const createMeasurer = async (
   data: TrainingData,
   targets: TaskTargets,
   folds: readonly (number | null)[],
+  hosts: Hosts,
 ): Promise<Measurer> => {
   const { target, labels, splits } = data
   const trainRows = rowsOfSplit(splits, 'train')
@@ -90,7 +93,8 @@ export const createMeasurer = async (
           validation: setOf((row) => isTrain(row) && targets.foldOf(row) === fold),
         }
   const sets = new Map(folds.map((fold) => [fold, setsOf(fold)]))
-  const gathered = await gatherOnce(data, rows)
+  const gathered = await gatherOnce(data, rows, hosts)
+  const buffer = gathered === null ? [hosts.floats(ROWS_A_BATCH * data.width)] : []
   const scales = (copies: readonly Copy[]) => copies.map((copy) => targets.of(copy).scale)
 
   /** In which of a training's tallies a row counts. */
@@ -140,10 +144,12 @@ export const createMeasurer = async (
         }),
       )
       const pause = yieldToLoop()
-      for await (const block of gathered ?? plainBatches(data.features, rows, ROWS_A_BATCH)) {
-        for (const work of works) {
-          assertNotAborted(signal)
-          takeIn(work, block, await work.group.predict(block.features, block.count))
+      const blocks = gathered ?? plainBatches(data.features, rows, ROWS_A_BATCH, buffer)
+      for await (const block of blocks) {
+        assertNotAborted(signal)
+        const predictions = await hosts.predict(groups, block.features, block.count)
+        for (const [index, work] of works.entries()) {
+          takeIn(work, block, predictions[index] as Float32Array)
           await pause()
         }
       }

@@ -18,6 +18,8 @@ export interface FusedSession {
     inputs: Readonly<Record<string, FloatTensor>>,
     outputs: Readonly<Record<string, FloatTensor>>,
   ): Promise<void>
+  /** One output in memory of its own; what `run` computes in place is copied once more. */
+  compute(inputs: Readonly<Record<string, FloatTensor>>, output: string): Promise<Float32Array>
   /** Frees what the session holds; call it once. */
   close(): Promise<void>
 }
@@ -28,16 +30,16 @@ export interface FusedRuntime {
   open(graph: Uint8Array): Promise<FusedSession>
 }
 
-/** Threads of a product: the cores that this process may use. */
-const threads = (): number => Math.max(1, availableParallelism())
+/** The cores that this process may use. */
+export const coresHere = (): number => Math.max(1, availableParallelism())
 
-/** @throws ENGINE_UNAVAILABLE */
-export const openFusedRuntime = async (): Promise<FusedRuntime> => {
+/** @param threads of a product. @throws ENGINE_UNAVAILABLE */
+export const openFusedRuntime = async (threads = coresHere()): Promise<FusedRuntime> => {
   const ort = await loadOnnxruntime()
   const device = { kind: 'cpu', index: 0 } as const
   // Between the products of a step there is little else to do: threads that wait awake save waking them.
   const options: InferenceSession.SessionOptions = {
-    ...sessionOptions(device, threads(), 'compiled'),
+    ...sessionOptions(device, threads, 'compiled'),
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   }
   return {
@@ -46,13 +48,16 @@ export const openFusedRuntime = async (): Promise<FusedRuntime> => {
       const session = await ort.InferenceSession.create(graph, options).catch((error: unknown) => {
         throw runError(error)
       })
+      const failed = (error: unknown): never => {
+        throw runError(error)
+      }
       return {
         run: async (inputs, outputs) => {
-          try {
-            await session.run(inputs, outputs)
-          } catch (error) {
-            throw runError(error)
-          }
+          await session.run(inputs, outputs).catch(failed)
+        },
+        compute: async (inputs, output) => {
+          const results = await session.run(inputs, [output]).catch(failed)
+          return results[output]?.data as Float32Array
         },
         close: () => session.release(),
       }

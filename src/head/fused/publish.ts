@@ -7,10 +7,10 @@ import { type BuiltHead, buildHead } from '../build.js'
 import { foldScale } from '../targets.js'
 import type { HeadArtifacts, SplitMetrics, TrainingData } from '../types.js'
 import { measureKept, type RowSets } from './final-metrics.js'
-import { openGroup } from './group.js'
+import type { GroupState } from './group-state.js'
 import { type Copy, type GroupPlan, planPasses, type Task } from './groups.js'
+import type { Hosts } from './hosts.js'
 import type { Weights } from './layers.js'
-import type { Sessions } from './sessions.js'
 import type { TaskTargets } from './task-targets.js'
 import type { FoldResult, HeadOutcome, TogetherRequest } from './types.js'
 import { bestEpochOf, type Run } from './watch.js'
@@ -19,7 +19,7 @@ export interface Finished {
   readonly request: TogetherRequest
   readonly task: Task
   readonly targets: TaskTargets
-  readonly sessions: Sessions
+  readonly hosts: Hosts
   /** Null, and then each fold: the trainings of one head. */
   readonly folds: readonly (number | null)[]
   /** All of one head after the other, in the order of `folds`. */
@@ -60,7 +60,7 @@ const copyKey = ({ head, fold }: Copy): string => `${head}/${fold}`
 type Metrics = Readonly<Record<string, SplitMetrics>>
 
 const measureAll = async (finished: Finished): Promise<Map<string, Metrics>> => {
-  const { request, task, targets, sessions, folds, runs } = finished
+  const { request, task, targets, hosts, folds, runs } = finished
   const { data, heads, signal } = request
   const weights = new Map(
     runs.flatMap(({ copy, kept }) => (kept === null ? [] : [[copyKey(copy), kept] as const])),
@@ -82,11 +82,13 @@ const measureAll = async (finished: Finished): Promise<Map<string, Metrics>> => 
     data,
     targets,
     plans,
-    open: async (plan) => {
-      const group = await openGroup({ plan, data, targets, sessions, batchSize: 1, seed: 0 })
-      for (const [index, copy] of plan.copies.entries())
-        group.memory.write(index, weights.get(copyKey(copy)) as Weights)
-      return group
+    hosts,
+    open: (plan) => {
+      const fill = (state: GroupState) => {
+        for (const [index, copy] of plan.copies.entries())
+          state.write(index, weights.get(copyKey(copy)) as Weights)
+      }
+      return hosts.open({ plan, batchSize: 1, seed: 0, fill })
     },
     setsOf: ({ fold }): RowSets => (fold === null ? whole : (held.get(fold) ?? {})),
     onMetrics: (copy, measured) => void metrics.set(copyKey(copy), measured),

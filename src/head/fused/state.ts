@@ -17,7 +17,7 @@ export interface State {
   readonly groups: readonly Float32Array[]
 }
 
-const MAGIC = 'HSFUSE01'
+const MAGIC = 'HSFUSE02'
 
 /** Identity of a request: heads, folds, halving, and of the data what a single training looks at. */
 export const togetherFingerprint = (request: TogetherRequest, first: TogetherHead): string => {

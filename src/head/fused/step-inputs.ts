@@ -1,10 +1,7 @@
-// Owns what a step graph is given beside features and weights: targets, sample weights, dropout masks.
+// Owns what a step graph is given beside weights: features, targets, sample weights, dropout masks.
 import { createRandom } from '../random.js'
-import type { TrainingData } from '../types.js'
-import type { StepBatch } from './batch-blocks.js'
-import type { GroupPlan } from './groups.js'
+import type { GroupOrder, StepBlock } from './host.js'
 import type { FloatTensor, MakeTensor } from './onnxruntime.js'
-import type { CopyTargets, TaskTargets } from './task-targets.js'
 
 /** Fills `mask` with 1 / (1 - rate) where a number is kept and 0 where it is dropped. */
 const drawMask = (mask: Float32Array, rate: number, seed: number, step: number, layer: number) => {
@@ -15,76 +12,62 @@ const drawMask = (mask: Float32Array, rate: number, seed: number, step: number, 
     mask[index] = random.uint32() < limit ? 0 : kept
 }
 
+/** Rows [begin, begin + count) of a block. */
+interface Batch {
+  readonly block: StepBlock
+  readonly begin: number
+  readonly count: number
+}
+
 /**
- * What a row of class c weighs in each training over what its mean divides by: the rows of the batch that
- * the training sees, times the outputs where the loss is a mean over them, too.
+ * What a row of class c weighs for each head over what its mean divides by: the rows of the batch that
+ * the head sees, times the outputs where the loss is a mean over them, too. [count, heads]
  */
-const fillShares = (
-  shares: Float32Array,
-  batch: StepBatch,
-  request: {
-    readonly data: TrainingData
-    readonly targets: TaskTargets
-    readonly copies: GroupPlan['copies']
-    readonly own: readonly CopyTargets[]
-  },
-): void => {
-  const { data, targets, copies, own } = request
-  const { kind } = data.target
-  const scale = kind === 'single' ? 1 : kind === 'multi' ? 1 / targets.units : 2 / targets.units
-  for (const [index, { fold }] of copies.entries()) {
-    const { classWeights } = own[index] as CopyTargets
-    let seen = 0
-    for (let i = 0; i < batch.count; i += 1) {
-      if (fold === null || targets.foldOf(batch.rows[i] as number) !== fold) seen += 1
-    }
-    for (let i = 0; i < batch.count; i += 1) {
-      const row = batch.rows[i] as number
-      const isSeen = fold === null || targets.foldOf(row) !== fold
-      const weight =
-        kind === 'single' ? (classWeights[data.labels[row]?.[0] as number] as number) : 1
-      shares[i * copies.length + index] = isSeen ? (weight * scale) / seen : 0
+const fillShares = (shares: Float32Array, { block, begin, count }: Batch, order: GroupOrder) => {
+  const { graph, folds, classWeights } = order
+  const { task, units } = graph
+  const scale = task === 'single' ? 1 : task === 'multi' ? 1 / units : 2 / units
+  const rowFolds = block.folds.subarray(begin, begin + count)
+  const classes = block.classes.subarray(begin, begin + count)
+  for (const [head, hidden] of folds.entries()) {
+    const isHidden = (fold: number) => hidden >= 0 && fold === hidden
+    const share = scale / (count - rowFolds.filter(isHidden).length)
+    for (const [i, fold] of rowFolds.entries()) {
+      const weight = task === 'single' ? classWeights[head * units + (classes[i] as number)] : 1
+      shares[i * folds.length + head] = isHidden(fold) ? 0 : (weight as number) * share
     }
   }
 }
 
 export interface StepInputs {
   /** Tensors by their name in the graph; valid until the next call. @param step counts from 0. */
-  at(batch: StepBatch, step: number): Record<string, FloatTensor>
+  at(batch: Batch, step: number): Record<string, FloatTensor>
 }
 
-export const createStepInputs = (request: {
-  readonly data: TrainingData
-  readonly targets: TaskTargets
-  readonly plan: GroupPlan
-  readonly batchSize: number
-  readonly seed: number
-  readonly tensor: MakeTensor
-}): StepInputs => {
-  const { data, targets, plan, batchSize, seed, tensor } = request
-  const { copies, layers, dropout } = plan
-  const { units } = targets
-  const heads = copies.length
-  const own = copies.map((copy) => targets.of(copy))
-  const perHead = (pick: (of: CopyTargets) => Float32Array): FloatTensor => {
-    const values = new Float32Array(heads * units)
-    for (const [index, one] of own.entries()) values.set(pick(one), index * units)
-    return tensor(values, [1, heads, units])
-  }
+export const createStepInputs = (order: GroupOrder, tensor: MakeTensor): StepInputs => {
+  const { graph, layers, dropout, batchSize, seed } = order
+  const { inputs: width, units } = graph
+  const heads = order.specs.length
+  const perHead = (values: Float32Array): FloatTensor => tensor(values.slice(), [1, heads, units])
   const fixed: Record<string, FloatTensor> = {
-    slope: perHead(({ slope }) => slope),
-    offset: perHead(({ offset }) => offset),
-    ...(data.target.kind === 'multi' ? { positive: perHead((one) => one.classWeights) } : {}),
+    slope: perHead(order.slope),
+    offset: perHead(order.offset),
+    ...(graph.task === 'multi' ? { positive: perHead(order.classWeights) } : {}),
   }
+  // Copies: onnxruntime takes no shared memory.
+  const x = new Float32Array(batchSize * width)
   const y = new Float32Array(batchSize * units)
   const shares = new Float32Array(batchSize * heads)
   const hidden = dropout > 0 ? layers.slice(1).map(({ inputs }) => inputs) : []
-  const masks = hidden.map((width) => new Float32Array(batchSize * width))
-  const masked = dropout > 0 ? new Float32Array(batchSize * data.width) : null
+  const masks = hidden.map((size) => new Float32Array(batchSize * size))
 
-  const featuresOf = ({ count, features }: StepBatch, step: number): Float32Array => {
-    if (masked === null) return features
-    const values = masked.subarray(0, count * data.width)
+  const fillFeatures = ({ block, begin, count }: Batch, step: number): Float32Array => {
+    const values = x.subarray(0, count * width)
+    const features = block.features.subarray(begin * width, (begin + count) * width)
+    if (dropout === 0) {
+      values.set(features)
+      return values
+    }
     drawMask(values, dropout, seed, step, 0)
     for (let index = 0; index < values.length; index += 1)
       values[index] = (values[index] as number) * (features[index] as number)
@@ -93,19 +76,19 @@ export const createStepInputs = (request: {
 
   return {
     at: (batch, step) => {
-      const { count, rows } = batch
-      targets.fill(rows, count, y)
-      fillShares(shares, batch, { data, targets, copies, own })
+      const { block, begin, count } = batch
+      y.set(block.targets.subarray(begin * units, (begin + count) * units))
+      fillShares(shares, batch, order)
       const inputs: Record<string, FloatTensor> = {
         ...fixed,
-        x: tensor(featuresOf(batch, step), [count, data.width]),
+        x: tensor(fillFeatures(batch, step), [count, width]),
         y: tensor(y.subarray(0, count * units), [count, 1, units]),
         share: tensor(shares.subarray(0, count * heads), [count, heads, 1]),
       }
-      for (const [index, width] of hidden.entries()) {
-        const mask = (masks[index] as Float32Array).subarray(0, count * width)
+      for (const [index, size] of hidden.entries()) {
+        const mask = (masks[index] as Float32Array).subarray(0, count * size)
         drawMask(mask, dropout, seed, step, index + 1)
-        inputs[`mask${index + 1}`] = tensor(mask, [1, count, width])
+        inputs[`mask${index + 1}`] = tensor(mask, [1, count, size])
       }
       return inputs
     },

@@ -4,11 +4,10 @@ import { assertNotAborted, HeadstartError, isHeadstartError } from '../../errors
 import { rowsOfSplit } from '../batches.js'
 import { unitsOf } from '../build.js'
 import { type Copy, planPasses, planWaves } from './groups.js'
+import { createHosts, threadsFor } from './hosts.js'
 import { createMeasurer } from './measure.js'
-import { openFusedRuntime } from './onnxruntime.js'
 import { publishAll } from './publish.js'
 import { createSaver } from './save.js'
-import { createSessions, type Sessions } from './sessions.js'
 import { togetherFingerprint } from './state.js'
 import { createTaskTargets } from './task-targets.js'
 import { finishWaveEpoch, keepGroups, runOf, stateOf, type Training } from './training.js'
@@ -29,7 +28,7 @@ const trainWave = async (
   let passes: OpenPass[] = await openPasses(training, plans, isActive, states)
   keepGroups(training, passes)
   while (passes.length > 0) {
-    for (const pass of passes) await runEpoch(training, pass, progress.epoch + 1)
+    await runEpoch(training, passes, progress.epoch + 1)
     const results = await measurer.measure(groupsOf(passes), signal)
     passes = await finishWaveEpoch(training, passes, results)
   }
@@ -57,7 +56,11 @@ const trainAll = async (training: Training): Promise<HeadOutcome[]> => {
   }
 }
 
-const prepare = async (request: TogetherRequest, sessions: Sessions): Promise<Training> => {
+interface Prepared extends Omit<Training, 'hosts' | 'measurer'> {
+  readonly threads: number
+}
+
+const prepare = (request: TogetherRequest): Prepared => {
   const { data, heads, halving, checkpoint, onNotice, signal } = request
   const first = heads[0] as TogetherHead
   const trainRows = rowsOfSplit(data.splits, 'train')
@@ -73,30 +76,31 @@ const prepare = async (request: TogetherRequest, sessions: Sessions): Promise<Tr
   const runs = heads.flatMap(({ spec }, head) =>
     folds.map((fold) => createRun({ head, fold, spec })),
   )
-  const measurer = await createMeasurer(data, targets, folds)
   const fingerprint = () => togetherFingerprint(request, first)
   const saver = createSaver(checkpoint, fingerprint, onNotice)
+  const progress = { wave: 0, epoch: 0, groups: [] }
+  const firstWave = planPasses(heads, waves[0] as readonly number[], folds, task)
+  const threads = request.threads ?? threadsFor(firstWave, trainRows.length)
   return {
     request,
     data,
     trainRows,
     targets,
-    sessions,
     signal,
     task,
     folds,
     waves,
     runs,
-    measurer,
     saver,
-    progress: { wave: 0, epoch: 0, groups: [] },
+    progress,
+    threads,
   }
 }
 
 /**
  * Trains heads together. Each ends with the numbers that it has when it is trained alone, up to the
  * rounding of products of other shapes; the same request gives the same bits on the same machine,
- * interrupted and resumed or not. Outcomes are in the order of the heads.
+ * interrupted and resumed or not, on any number of threads. Outcomes are in the order of the heads.
  *
  * @throws HEAD_INVALID, ENGINE_UNAVAILABLE (see isFusedAvailable), ENGINE_FAILED, INTERRUPTED (after saving
  *   the last finished epoch, or saying that it could not be saved), and the errors of FeatureSource.read.
@@ -104,10 +108,13 @@ const prepare = async (request: TogetherRequest, sessions: Sessions): Promise<Tr
 export const trainTogether = async (request: TogetherRequest): Promise<readonly HeadOutcome[]> => {
   assertNotAborted(request.signal)
   assertTogetherTrainable(request)
-  const sessions = createSessions(await openFusedRuntime())
+  const { threads, ...prepared } = prepare(request)
+  const { data, targets, folds, signal } = prepared
+  const hosts = await createHosts({ threads, data, targets, signal })
   try {
-    return await trainAll(await prepare(request, sessions))
+    const measurer = await createMeasurer(data, targets, folds, hosts)
+    return await trainAll({ ...prepared, hosts, measurer })
   } finally {
-    await sessions.close()
+    await hosts.end()
   }
 }

@@ -1,8 +1,8 @@
 // Owns what many trainings are between two epochs: their runs, who ends and who leaves after an epoch, what
 // a checkpoint keeps of it.
-import type { Group } from './group.js'
 import type { Copy, Task } from './groups.js'
 import { isRung, prunedOf } from './halving.js'
+import type { Group } from './hosts.js'
 import type { Measured, Measurer } from './measure.js'
 import type { Saver } from './save.js'
 import type { State } from './state.js'
@@ -18,6 +18,7 @@ export interface Training extends WaveRequest {
   readonly runs: readonly Run[]
   readonly measurer: Measurer
   readonly saver: Saver | null
+  readonly signal: AbortSignal | undefined
   readonly progress: Progress
 }
 
@@ -25,7 +26,7 @@ export interface Training extends WaveRequest {
 interface Progress {
   wave: number
   epoch: number
-  /** Weights and moments of the open groups; kept only where there is a checkpoint. */
+  /** Weights and moments of the open groups. */
   groups: Float32Array[]
 }
 
@@ -43,11 +44,11 @@ const takeIn = (
   results: readonly Measured[][],
   epoch: number,
 ) => {
-  for (const [index, { plan, memory }] of groups.entries()) {
-    const allFinite = memory.isFinite()
+  for (const [index, { plan, state }] of groups.entries()) {
+    const allFinite = state.isFinite()
     for (const [position, copy] of plan.copies.entries()) {
       const measured = results[index]?.[position] as Measured
-      const read = () => memory.read(position)
+      const read = () => state.read(position)
       const finite = allFinite || read().every((values) => values.every(Number.isFinite))
       finishEpoch(runOf(training, copy), epoch, measured, { isFinite: finite, read })
     }
@@ -68,15 +69,9 @@ const prune = (training: Training, wave: readonly number[], epoch: number): void
   }
 }
 
-/** Copies what the groups hold; memory of the last copy is used again where it fits. */
-export const keepGroups = ({ progress, saver }: Training, passes: readonly OpenPass[]): void => {
-  if (saver === null) return
-  const last = progress.groups
-  progress.groups = groupsOf(passes).map(({ memory: { state } }, index) => {
-    const copy = last[index]?.length === state.length ? last[index] : new Float32Array(state.length)
-    copy.set(state)
-    return copy
-  })
+/** States change when a group is stored, which is when an epoch has ended, so that they need no copy. */
+export const keepGroups = ({ progress }: Training, passes: readonly OpenPass[]): void => {
+  progress.groups = groupsOf(passes).map(({ state }) => state.values)
 }
 
 /** What follows from the metrics of an epoch: who ends, who leaves, what is saved and reported. */
@@ -88,6 +83,8 @@ export const finishWaveEpoch = async (
   const { request, waves, progress, saver } = training
   const wave = waves[progress.wave] as readonly number[]
   const epoch = progress.epoch + 1
+  // Nothing from here to the new number of the epoch can be interrupted: states and number belong together.
+  await training.hosts.store(groupsOf(passes))
   takeIn(training, groupsOf(passes), results, epoch)
   prune(training, wave, epoch)
   for (const head of wave) settleFolds(runsOfHead(training, head))

@@ -37,9 +37,11 @@ export interface TogetherRequest {
   readonly halving?: Halving | null | undefined
   /**
    * Weights that are trained at one time, folds counted; heads beyond that come after the others have
-   * ended. Each takes 16 bytes, and up to 20 more with a checkpoint and early stopping. Default 2^26.
+   * ended. Each takes 28 bytes, and up to 8 more with early stopping. Default 2^26.
    */
   readonly maxParameters?: number | undefined
+  /** That train; 0: this one does. Default: a core each where there is work for seconds. */
+  readonly threads?: number | undefined
   /** Makes the training resumable. It is left in place: clear it when the runs are published. */
   readonly checkpoint?: Checkpoint | undefined
   readonly signal?: AbortSignal | undefined

@@ -1,28 +1,25 @@
 // Owns one wave: heads that are trained at the same time, epoch by epoch, all groups of a pass on the same
 // batches. A training that ended leaves its group, which is packed anew, so that it costs nothing.
-import { assertNotAborted } from '../../errors.js'
-import { epochBatches } from '../batches.js'
 import type { TrainingData } from '../types.js'
-import { yieldToLoop } from '../yield-to-loop.js'
-import { batchBlocks } from './batch-blocks.js'
-import { type Group, openGroup } from './group.js'
-import type { Copy, Pass } from './groups.js'
+import type { GroupState } from './group-state.js'
+import type { Copy, GroupPlan, Pass } from './groups.js'
+import type { Group, Hosts } from './hosts.js'
 import { initialWeights } from './layers.js'
-import type { Sessions } from './sessions.js'
+import { createStepBlocks, type StepBlocks } from './step-blocks.js'
 import type { TaskTargets } from './task-targets.js'
 
 export interface WaveRequest {
   readonly data: TrainingData
   readonly trainRows: Uint32Array
   readonly targets: TaskTargets
-  readonly sessions: Sessions
-  readonly signal: AbortSignal | undefined
+  readonly hosts: Hosts
 }
 
-/** A pass with its groups in memory. */
+/** A pass with its open groups. */
 export interface OpenPass {
   readonly pass: Omit<Pass, 'groups'>
   readonly groups: readonly Group[]
+  readonly blocks: StepBlocks
 }
 
 export const groupsOf = (passes: readonly OpenPass[]): Group[] =>
@@ -39,72 +36,121 @@ export const openPasses = async (
   isActive: (copy: Copy) => boolean,
   states: readonly Float32Array[] | null,
 ): Promise<OpenPass[]> => {
+  const { hosts, trainRows } = request
   const opened: OpenPass[] = []
   let next = 0
+  const fillOf = (plan: GroupPlan, seed: number) => {
+    const given = states?.[next]
+    next += 1
+    if (given !== undefined) return ({ values }: GroupState) => values.set(given)
+    const weights = initialWeights(plan.layers, seed)
+    return (state: GroupState) => {
+      for (const head of plan.copies.keys()) state.write(head, weights)
+    }
+  }
   for (const { groups: plans, ...pass } of passes) {
     const groups: Group[] = []
     for (const plan of plans) {
       const copies = plan.copies.filter(isActive)
       if (copies.length === 0) continue
-      const group = await openGroup({ ...request, ...pass, plan: { ...plan, copies } })
-      if (states === null) {
-        const weights = initialWeights(plan.layers, pass.seed)
-        for (const head of copies.keys()) group.memory.write(head, weights)
-      } else group.memory.state.set(states[next] as Float32Array)
-      next += 1
-      groups.push(group)
+      const active = { ...plan, copies }
+      groups.push(await hosts.open({ ...pass, plan: active, fill: fillOf(active, pass.seed) }))
     }
-    if (groups.length > 0) opened.push({ pass, groups })
+    if (groups.length === 0) continue
+    opened.push({
+      pass,
+      groups,
+      blocks: createStepBlocks({ ...request, ...pass, rows: trainRows.length }),
+    })
   }
   return opened
 }
 
-/** The passes without the trainings that have ended. */
+/** The group with some of its heads, or with all of them as it is; null without any. */
+const shrink = async (
+  hosts: Hosts,
+  { batchSize, seed }: OpenPass['pass'],
+  group: Group,
+  isActive: (copy: Copy) => boolean,
+): Promise<Group | null> => {
+  const { plan, state } = group
+  const kept = [...plan.copies.entries()].filter(([, copy]) => isActive(copy))
+  if (kept.length === plan.copies.length) return group
+  await hosts.close([group])
+  if (kept.length === 0) return null
+  const fill = (smaller: GroupState) => {
+    for (const [index, [old]] of kept.entries()) smaller.take(index, state, old)
+  }
+  const left = { ...plan, copies: kept.map(([, copy]) => copy) }
+  return hosts.open({ plan: left, batchSize, seed, fill })
+}
+
+/** The passes without the trainings that have ended. The states of all groups are up to date. */
 export const leaveGroups = async (
-  request: WaveRequest,
+  { hosts }: WaveRequest,
   passes: readonly OpenPass[],
   isActive: (copy: Copy) => boolean,
 ): Promise<OpenPass[]> => {
   const left: OpenPass[] = []
-  for (const { pass, groups } of passes) {
-    const packed: Group[] = []
-    for (const group of groups) {
-      const kept = [...group.plan.copies.entries()].filter(([, copy]) => isActive(copy))
-      if (kept.length === 0) continue
-      if (kept.length === group.plan.copies.length) {
-        packed.push(group)
-        continue
-      }
-      const plan = { ...group.plan, copies: kept.map(([, copy]) => copy) }
-      const smaller = await openGroup({ ...request, ...pass, plan })
-      for (const [index, [old]] of kept.entries()) smaller.memory.take(index, group.memory, old)
-      packed.push(smaller)
+  for (const open of passes) {
+    const groups: Group[] = []
+    for (const group of open.groups) {
+      const smaller = await shrink(hosts, open.pass, group, isActive)
+      if (smaller !== null) groups.push(smaller)
     }
-    if (packed.length > 0) left.push({ pass, groups: packed })
+    if (groups.length > 0) left.push({ ...open, groups })
   }
   return left
 }
 
-/** All steps of an epoch. @throws INTERRUPTED, ENGINE_FAILED, and the errors of FeatureSource.read. */
-export const runEpoch = async (
-  { data, trainRows, signal }: WaveRequest,
-  { pass, groups }: OpenPass,
+/** The blocks of an epoch through all groups of a pass: the next one is read while hosts train on one. */
+const runPass = async (
+  { hosts, trainRows }: WaveRequest,
+  { pass, groups, blocks }: OpenPass,
   epoch: number,
 ): Promise<void> => {
   const { batchSize, views, seed } = pass
-  const plan = { rows: trainRows, views, seed, epoch }
-  const batches = epochBatches(data.features, plan, batchSize)
-  const single = groups.length === 1
-  let done = (epoch - 1) * Math.ceil(trainRows.length / batchSize)
-  const pause = yieldToLoop()
-  for await (const block of batchBlocks(batches, { batchSize, width: data.width, single })) {
-    for (const group of groups) {
-      for (const [index, batch] of block.entries()) {
-        assertNotAborted(signal)
-        await group.step(batch, done + index)
-        await pause()
+  let step = (epoch - 1) * Math.ceil(trainRows.length / batchSize)
+  let trained = Promise.resolve()
+  try {
+    for await (const block of blocks.read({ rows: trainRows, views, seed, epoch })) {
+      await trained
+      trained = hosts.train(groups, block, step)
+      // Whether it failed is asked with the next block, or below.
+      trained.catch(() => {})
+      step += Math.ceil(block.count / batchSize)
+    }
+  } finally {
+    await trained
+  }
+}
+
+/**
+ * One epoch of all passes; several at the same time where there are several hosts and the features are in
+ * memory, because a pass may have fewer groups than there are hosts.
+ *
+ * @throws INTERRUPTED, ENGINE_FAILED, and the errors of FeatureSource.read.
+ */
+export const runEpoch = async (
+  request: WaveRequest,
+  passes: readonly OpenPass[],
+  epoch: number,
+): Promise<void> => {
+  const atOnce = request.data.features.resident === null ? 1 : request.hosts.count
+  const left = passes.values()
+  let failed = false
+  const work = async (): Promise<void> => {
+    for (const pass of left) {
+      if (failed) return
+      try {
+        await runPass(request, pass, epoch)
+      } catch (error) {
+        failed = true
+        throw error
       }
     }
-    done += block.length
   }
+  const works = Array.from({ length: Math.min(atOnce, passes.length) }, work)
+  for (const result of await Promise.allSettled(works))
+    if (result.status === 'rejected') throw result.reason
 }

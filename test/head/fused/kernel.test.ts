@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ensureHeadBackend } from '../../../src/head/backend.js'
 import { createGroupMemory } from '../../../src/head/fused/group-memory.js'
+import { createGroupState } from '../../../src/head/fused/group-state.js'
 import {
   initialOptimizerState,
   type OptimizerState,
@@ -57,7 +58,9 @@ describe('the kernel', () => {
       const kind = settings.optimizer === 'sgd' ? 'sgd' : 'adam'
       const memory = createGroupMemory(layers, specs, kind)
       const start = specs.map(draw)
-      for (const [head, values] of start.entries()) memory.write(head, values)
+      const shape = { heads, layers, optimizer: kind } as const
+      const state = createGroupState(shape, memory.state)
+      for (const [head, values] of start.entries()) state.write(head, values)
       const tensors = (values: Float32Array[]) =>
         values.map((value, index) => tf.tensor(value, shapes[index] as number[], 'float32'))
       let wanted = start.map(tensors)
@@ -68,7 +71,8 @@ describe('the kernel', () => {
         const gradients = specs.map(draw)
         // The gradients of a head are written where its weights would be.
         const other = createGroupMemory(layers, specs, kind)
-        for (const [head, values] of gradients.entries()) other.write(head, values)
+        const written = createGroupState(shape, other.state)
+        for (const [head, values] of gradients.entries()) written.write(head, values)
         for (const [index, parameter] of memory.parameters.entries())
           parameter.gradients.set(other.parameters[index]?.weights ?? [])
         memory.update(step)
@@ -85,7 +89,7 @@ describe('the kernel', () => {
       }
       for (const head of specs.keys()) {
         const values = (wanted[head] as tf.Tensor[]).map((tensor) => tensor.dataSync<'float32'>())
-        expect(memory.read(head)).toEqual(values.map((value) => Float32Array.from(value)))
+        expect(state.read(head)).toEqual(values.map((value) => Float32Array.from(value)))
       }
     },
   )
