@@ -64,6 +64,30 @@ export const encodeShard = ({ metadata, keys, values }: Shard): Uint8Array => {
   return tableToIPC(new Table([new RecordBatch(schema, structData)]), 'file')
 }
 
+/** Length of the last bytes of a shard that tell where its features lie: footer length, magic. */
+export const TAIL_BYTES = 10
+const END_OF_STREAM_BYTES = 8
+const ALIGNMENT = 8
+
+/**
+ * Where the features lie in a file of encodeShard, told by its end: they are its last buffer. A guess:
+ * the file may be anything. What decodeShard says is true.
+ *
+ * @param tail the last TAIL_BYTES bytes of the file.
+ * @returns of the first value, in bytes; null where the features cannot lie.
+ */
+export const featuresPositionOf = (
+  tail: Uint8Array,
+  fileBytes: number,
+  featureBytes: number,
+): number | null => {
+  if (tail.length < TAIL_BYTES) return null
+  const footer = new DataView(tail.buffer, tail.byteOffset).getInt32(0, true)
+  const padded = Math.ceil(featureBytes / ALIGNMENT) * ALIGNMENT
+  const position = fileBytes - TAIL_BYTES - footer - END_OF_STREAM_BYTES - padded
+  return footer >= 0 && position >= 0 ? position : null
+}
+
 const fail = (what: string, cause?: unknown): never => {
   throw new HeadstartError('FEATURES_CORRUPT', `the shard is no Headstart shard: ${what}`, {
     cause,

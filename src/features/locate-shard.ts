@@ -5,10 +5,10 @@ import type { Sha256 } from '../identity/hash.js'
 import { decodeShard } from './arrow.js'
 import type { FeatureSet, FeatureSetShard } from './feature-set.js'
 import { type KeptRows, keepRows, keptRowsOf } from './kept-rows.js'
-import { type ShardMetadata, widthOf } from './shard.js'
-import type { ShardBuffer } from './shard-buffer.js'
+import { type Shard, type ShardMetadata, widthOf } from './shard.js'
 import { assertShardIdentity } from './shard-check.js'
-import type { ShardReader } from './shard-reader.js'
+import type { ShardMemory } from './shard-file.js'
+import type { ShardReader, VerifiedBytes } from './shard-reader.js'
 
 /** How to read the features of a shard again. */
 export interface LocatedShard {
@@ -25,12 +25,34 @@ export interface FirstRead {
   readonly metadata: ShardMetadata
   /** Keys of the rows that stay. */
   readonly keys: readonly Sha256[]
-  /** [keys.length, width], in the buffer that was given; valid until it is used again. */
+  /** [keys.length, width], in the memory that was given or of its own; valid until that is used again. */
   readonly values: Float32Array
 }
 
+interface DecodedShard extends Shard, Pick<VerifiedBytes, 'stamp'> {
+  readonly position: LocatedShard['position']
+}
+
+const loadDecoded = async (
+  reader: ShardReader,
+  shard: FeatureSetShard,
+  memory: ShardMemory,
+): Promise<DecodedShard> => {
+  const { bytes, stamp, placed } = await reader.load(shard, memory)
+  const decoded = decodeShard(bytes)
+  const { buffer, byteOffset, byteLength } = decoded.values
+  const position = buffer === bytes.buffer ? byteOffset - bytes.byteOffset : null
+  const { features } = memory
+  if (placed === null || features === undefined) return { ...decoded, stamp, position }
+  // Only a file that this release did not write has its features elsewhere.
+  if (placed !== position || byteLength !== features.length)
+    return loadDecoded(reader, shard, { buffer: memory.buffer })
+  const values = new Float32Array(features.buffer, features.byteOffset, decoded.values.length)
+  return { ...decoded, values, stamp, position }
+}
+
 /**
- * @param buffer at least `shard.bytes` long.
+ * @param request.memory its buffer is at least `shard.bytes` long.
  * @throws FEATURES_CORRUPT, FEATURES_MISMATCH, STORE_UNAVAILABLE.
  */
 export const locateShard = async (
@@ -39,20 +61,19 @@ export const locateShard = async (
     readonly set: FeatureSet
     readonly shard: FeatureSetShard
     readonly excluded: ReadonlySet<Sha256>
-    readonly buffer: ShardBuffer
+    readonly memory: ShardMemory
   },
 ): Promise<FirstRead> => {
-  const { set, shard, excluded, buffer } = request
-  const { bytes, stamp } = await reader.load(shard, buffer)
-  const { metadata, keys, values } = decodeShard(bytes)
-  assertShardIdentity(shard.key, { metadata, keys, values })
+  const { set, shard, excluded, memory } = request
+  const loaded = await loadDecoded(reader, shard, memory)
+  const { metadata, keys, values, stamp, position } = loaded
+  assertShardIdentity(shard.key, loaded)
   const width = widthOf(set.featureShape)
   if (metadata.extractorId !== set.extractorId || widthOf(metadata.featureShape) !== width)
     throw new HeadstartError('FEATURES_MISMATCH', `shard ${shard.key} belongs to another extractor`)
   if (keys.length !== shard.rows)
     throw new HeadstartError('FEATURES_MISMATCH', `shard ${shard.key} has ${keys.length} rows`)
   const kept = keptRowsOf(keys, excluded)
-  const position = values.buffer === bytes.buffer ? values.byteOffset - bytes.byteOffset : null
   return {
     located: { shard, position, kept, stamp },
     metadata,
@@ -72,17 +93,16 @@ export const rereadFeatures = async (
   reader: ShardReader,
   located: LocatedShard,
   width: number,
-  buffer: ShardBuffer,
+  buffer: Uint8Array,
 ): Promise<Float32Array> => {
   const { shard, position, kept, stamp } = located
   const length = shard.rows * width
   if (stamp !== null && position !== null) {
-    const { bytes: all } = buffer
-    const bytes = all.subarray(0, length * Float32Array.BYTES_PER_ELEMENT)
+    const bytes = buffer.subarray(0, length * Float32Array.BYTES_PER_ELEMENT)
     if (await reader.reread(shard, stamp, position, bytes))
-      return keepRows(new Float32Array(all.buffer, all.byteOffset, length), kept, width)
+      return keepRows(new Float32Array(buffer.buffer, buffer.byteOffset, length), kept, width)
   }
-  const loaded = await reader.load(shard, buffer)
+  const loaded = await reader.load(shard, { buffer })
   located.stamp = loaded.stamp
   // The same bytes as the first time, by their hash: what was proved about them still holds.
   return keepRows(decodeShard(loaded.bytes).values, kept, width)

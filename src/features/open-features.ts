@@ -10,7 +10,6 @@ import { defaultMemoryBytes } from './memory-budget.js'
 import { planMemory } from './memory-plan.js'
 import { type FeaturePlan, planChunks } from './plan-chunks.js'
 import type { ShardMetadata } from './shard.js'
-import { createShardBuffer, createThreadBuffer, type ShardBuffer } from './shard-buffer.js'
 import { createShardReader, type ShardReader } from './shard-reader.js'
 import { streamedSource } from './streamed-source.js'
 
@@ -34,9 +33,6 @@ export interface OpenFeatures {
   close(): Promise<void>
 }
 
-/** Less is read sooner than threads start. */
-const LEAST_BYTES_FOR_THREADS = 64 * 2 ** 20
-
 interface OpenedChunk {
   readonly keys: readonly Sha256[]
   readonly metadata: ShardMetadata
@@ -51,26 +47,34 @@ interface Opening {
   readonly blocks: readonly Float32Array[]
 }
 
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
+
 const sameKeys = (one: readonly Sha256[], other: readonly Sha256[]): boolean =>
   one.length === other.length && one.every((key, row) => key === other[row])
 
-/** Reads the shards of one chunk, one view after another through one buffer. */
+/** Reads the shards of one chunk, one view after another through one buffer or into the blocks. */
 const openChunk = async (
   { sets, plan, reader, blocks }: Opening,
   index: number,
-  buffer: ShardBuffer,
+  buffer: Uint8Array,
 ): Promise<OpenedChunk> => {
   const chunk = plan.chunks[index] as FeaturePlan['chunks'][number]
   const located: LocatedShard[] = []
   let first: Pick<OpenedChunk, 'keys' | 'metadata'> | undefined
   for (const [view, set] of sets.entries()) {
     const shard = chunk.shards[view] as FeatureSetShard
-    const { excluded } = plan
-    const found = await locateShard(reader, { set, shard, excluded, buffer })
+    const { excluded, width } = plan
+    const rows = blocks[view]?.subarray(chunk.begin * width, chunk.end * width)
+    // A shard of which rows are left out goes through the buffer.
+    const isWhole = rows?.length === shard.rows * width
+    const features = rows && isWhole ? bytesOf(rows) : undefined
+    const memory = { buffer, features }
+    const found = await locateShard(reader, { set, shard, excluded, memory })
     first ??= { keys: found.keys, metadata: found.metadata }
     if (found.keys.length !== chunk.end - chunk.begin || !sameKeys(first.keys, found.keys))
       throw new HeadstartError('FEATURES_MISMATCH', `shard ${shard.key} holds other samples`)
-    blocks[view]?.set(found.values, chunk.begin * plan.width)
+    if (rows && found.values.buffer !== rows.buffer) rows.set(found.values)
     located.push(found.located)
   }
   if (first === undefined) throw new RangeError('there is no view')
@@ -84,13 +88,11 @@ const openChunks = async (
   signal: AbortSignal | undefined,
 ): Promise<OpenedChunk[]> => {
   const { chunks, largestBytes } = opening.plan
-  const total = chunks.flatMap(({ shards }) => shards).reduce((sum, { bytes }) => sum + bytes, 0)
-  const create = total < LEAST_BYTES_FOR_THREADS ? createShardBuffer : createThreadBuffer
   const opened: OpenedChunk[] = []
   const left = chunks.keys()
   let hasFailed = false
   const work = async (): Promise<void> => {
-    const buffer = create(Math.max(0, ...largestBytes))
+    const buffer = new Uint8Array(Math.max(0, ...largestBytes))
     try {
       for (const index of left) {
         assertNotAborted(signal)
@@ -100,8 +102,6 @@ const openChunks = async (
     } catch (error) {
       hasFailed = true
       throw error
-    } finally {
-      await buffer.close()
     }
   }
   const workers = Array.from({ length: Math.min(loaders, chunks.length) }, work)

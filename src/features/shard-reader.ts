@@ -10,14 +10,15 @@ import { parseStoreUrl } from '../store/open.js'
 import type { Store } from '../store/port.js'
 import { sha256InBackground } from './background-hash.js'
 import type { FeatureSetShard } from './feature-set.js'
-import type { ShardBuffer } from './shard-buffer.js'
 import { corruptShard } from './shard-check.js'
-import { type FileOutcome, fill } from './shard-file.js'
+import { type FileOutcome, fill, readShardFile, type ShardMemory } from './shard-file.js'
 
 export interface VerifiedBytes {
   readonly bytes: Uint8Array
   /** Tells the local file from a changed one; null where there was no file. */
   readonly stamp: string | null
+  /** Where the features, which went to memory of their own, lie in `bytes`; null: they are in `bytes`. */
+  readonly placed: number | null
 }
 
 export interface ShardReader {
@@ -25,10 +26,10 @@ export interface ShardReader {
    * All bytes of a shard, its length and SHA-256 checked. A local copy that is damaged or missing is
    * fetched anew.
    *
-   * @param buffer at least `shard.bytes` long; takes the bytes of a file.
+   * @param memory takes the bytes of a file, and also those of one that turns out to be damaged.
    * @throws FEATURES_CORRUPT (details: the store key) when the store has other bytes, or none.
    */
-  load(shard: FeatureSetShard, buffer: ShardBuffer): Promise<VerifiedBytes>
+  load(shard: FeatureSetShard, memory: ShardMemory): Promise<VerifiedBytes>
   /**
    * Fills `into` from `position` of a local file that was verified before.
    *
@@ -86,18 +87,24 @@ const fetchShard = async (store: Store, shard: FeatureSetShard): Promise<Verifie
   if (bytes === null) throw corruptShard(shard.key, 'is missing')
   if (bytes.length !== shard.bytes || (await sha256InBackground(bytes)) !== shard.sha256)
     throw corruptShard(shard.key, OTHER_BYTES)
-  return { bytes, stamp: null }
+  return { bytes, stamp: null, placed: null }
 }
 
 const readLocal = async (
   { areCopies }: LocalFiles,
   paths: ObjectPaths | null,
   { bytes, sha256 }: FeatureSetShard,
-  buffer: ShardBuffer,
+  memory: ShardMemory,
 ): Promise<FileOutcome> => {
   if (paths === null) return { kind: 'missing' }
-  return buffer.read({ paths, isCopy: areCopies, bytes, sha256 })
+  return readShardFile({ paths, isCopy: areCopies, bytes, sha256 }, memory)
 }
+
+const verified = (
+  { stamp, placed }: FileOutcome & { readonly kind: 'read' },
+  { bytes }: FeatureSetShard,
+  { buffer }: ShardMemory,
+): VerifiedBytes => ({ bytes: buffer.subarray(0, bytes), stamp, placed })
 
 /** @param cacheDir where the store behind `withDiskCache` keeps its copies; not used for a file store. */
 export const createShardReader = (store: Store, cacheDir?: string): ShardReader => {
@@ -107,13 +114,12 @@ export const createShardReader = (store: Store, cacheDir?: string): ShardReader 
   const loadCopy = async (
     from: LocalFiles,
     shard: FeatureSetShard,
-    buffer: ShardBuffer,
+    memory: ShardMemory,
   ): Promise<VerifiedBytes> => {
     const paths = await from.locate(shard)
     const damaged: FileOutcome = { kind: 'damaged' }
-    const found = await readLocal(from, paths, shard, buffer).catch(() => damaged)
-    if (found.kind === 'read')
-      return { bytes: buffer.bytes.subarray(0, shard.bytes), stamp: found.stamp }
+    const found = await readLocal(from, paths, shard, memory).catch(() => damaged)
+    if (found.kind === 'read') return verified(found, shard, memory)
     if (found.kind === 'damaged' && paths !== null)
       await rm(paths.object, { force: true }).catch(() => {})
     return fetchShard(store, shard)
@@ -122,12 +128,11 @@ export const createShardReader = (store: Store, cacheDir?: string): ShardReader 
   const loadInPlace = async (
     from: LocalFiles,
     shard: FeatureSetShard,
-    buffer: ShardBuffer,
+    memory: ShardMemory,
   ): Promise<VerifiedBytes> => {
     try {
-      const found = await readLocal(from, await from.locate(shard), shard, buffer)
-      if (found.kind === 'read')
-        return { bytes: buffer.bytes.subarray(0, shard.bytes), stamp: found.stamp }
+      const found = await readLocal(from, await from.locate(shard), shard, memory)
+      if (found.kind === 'read') return verified(found, shard, memory)
       throw corruptShard(shard.key, found.kind === 'missing' ? 'is missing' : OTHER_BYTES)
     } catch (error) {
       const failure = storeErrorOf(error, from.root, shard.key)
@@ -137,10 +142,10 @@ export const createShardReader = (store: Store, cacheDir?: string): ShardReader 
   }
 
   return {
-    load: (shard, buffer) => {
+    load: (shard, memory) => {
       if (files === null) return fetchShard(store, shard)
       const load = files.areCopies ? loadCopy : loadInPlace
-      return load(files, shard, buffer)
+      return load(files, shard, memory)
     },
     reread: async (shard, stamp, position, into) => {
       const paths = (await files?.locate(shard)) ?? null

@@ -4,11 +4,10 @@ import { HeadstartError } from '../errors.js'
 import type { Chunk, FeatureSource, LoadedChunk } from './feature-source.js'
 import { type LocatedShard, rereadFeatures } from './locate-shard.js'
 import type { FeaturePlan } from './plan-chunks.js'
-import { createShardBuffer, type ShardBuffer } from './shard-buffer.js'
 import type { ShardReader } from './shard-reader.js'
 
 /** Buffers of one chunk, one a view. */
-type Slot = ShardBuffer[]
+type Slot = Uint8Array[]
 
 export interface StreamedSource extends FeatureSource {
   /** Resolves when nothing is being read any more; reading afterwards is refused. */
@@ -33,8 +32,8 @@ export const streamedSource = (request: StreamRequest): StreamedSource => {
   const loading = new Set<Promise<unknown>>()
   let isClosed = false
 
-  const bufferOf = (slot: Slot, view: number): ShardBuffer => {
-    slot[view] ??= createShardBuffer(largestBytes[view] ?? 0)
+  const bufferOf = (slot: Slot, view: number): Uint8Array => {
+    slot[view] ??= new Uint8Array(largestBytes[view] ?? 0)
     return slot[view]
   }
 

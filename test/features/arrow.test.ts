@@ -2,7 +2,12 @@ import { tableFromArrays, tableFromIPC, tableToIPC } from 'apache-arrow'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isHeadstartError } from '../../src/errors.js'
-import { decodeShard, encodeShard } from '../../src/features/arrow.js'
+import {
+  decodeShard,
+  encodeShard,
+  featuresPositionOf,
+  TAIL_BYTES,
+} from '../../src/features/arrow.js'
 import type { Shard } from '../../src/features/shard.js'
 import { canonicalJson, type JsonValue } from '../../src/identity/canonical-json.js'
 import { sha256 } from '../../src/identity/hash.js'
@@ -72,6 +77,26 @@ describe('a shard file', () => {
     const { values } = decodeShard(bytes)
     expect(values.byteOffset % 8).toBe(0)
     expect(values.buffer).toBe(bytes.buffer)
+  })
+
+  it('tells by its end where its features lie', () => {
+    const sizes = fc.integer({ min: 1, max: 40 })
+    fc.assert(
+      fc.property(sizes, sizes, (rows, width) => {
+        const bytes = encodeShard(makeShard({ keys: sampleKeys(rows), width }))
+        const { byteOffset, byteLength } = decodeShard(bytes).values
+        const tail = bytes.subarray(-TAIL_BYTES)
+        expect(featuresPositionOf(tail, bytes.length, byteLength)).toBe(byteOffset)
+      }),
+    )
+  })
+
+  it.each([
+    ['of fewer bytes', new Uint8Array(TAIL_BYTES - 1)],
+    ['of a negative length', new Uint8Array(TAIL_BYTES).fill(255)],
+    ['of a length beyond the file', new Uint8Array(TAIL_BYTES).fill(127)],
+  ])('has no place for features by an end %s', (_, tail) => {
+    expect(featuresPositionOf(tail, 1000, 400)).toBeNull()
   })
 
   it('is read the same from any offset in memory', () => {

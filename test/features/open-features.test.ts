@@ -1,15 +1,16 @@
 // Features of all views, in memory and streamed: the same rows, chunks and batches; damage is found.
-import { mkdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { TAIL_BYTES } from '../../src/features/arrow.js'
 import type { FeatureSet } from '../../src/features/feature-set.js'
 import type { FeatureSource } from '../../src/features/feature-source.js'
 import { openFeatures } from '../../src/features/open-features.js'
 import { readRows } from '../../src/features/read-rows.js'
 import { type Batch, epochBatches, plainBatches } from '../../src/head/batches.js'
-import type { Sha256 } from '../../src/identity/hash.js'
+import { type Sha256, sha256 } from '../../src/identity/hash.js'
 import { withDiskCache } from '../../src/store/disk-cache.js'
 import { createFileStore } from '../../src/store/file.js'
 import type { Store } from '../../src/store/port.js'
@@ -151,18 +152,40 @@ describe('features in memory and streamed ones', () => {
     expect(nothing).toMatchObject({ keys: [], shards: [], source: { rows: 0, chunks: [] } })
   })
 
-  it('of a set that is large enough for threads are the same bits', async () => {
+  it('of shards that are read in several pieces are the same bits', async () => {
     const store = await openStore()
     const width = 2 ** 16
-    const sets = await storeSets(store, { ...made(300, [60, 90, 200, 300]), width })
+    const keys = sampleKeys(60)
+    const lost = new Set(keys.slice(20, 22))
+    const sets = await storeSets(store, { ...made(60, [12, 40, 60], [none, lost]), width })
     const resident = await openFeatures(store, sets, { budgetBytes: ALL })
-    const [block] = resident.source.resident ?? []
-    const bytes = Buffer.from(block?.buffer ?? new ArrayBuffer(0))
-    expect(bytes.equals(Buffer.from(blockOf(sampleKeys(300), 0, width).buffer))).toBe(true)
+    const left = keys.filter((key) => !lost.has(key))
+    for (const [view, block] of (resident.source.resident ?? []).entries())
+      expect(Buffer.from(block.buffer).equals(Buffer.from(blockOf(left, view, width).buffer))).toBe(
+        true,
+      )
     const [, shard] = sets[0]?.shards ?? []
     await writeFile(pathOf(store, shard as { key: string }), Buffer.alloc(shard?.bytes ?? 0))
     const failure = await failureOf(openFeatures(store, sets, { budgetBytes: ALL }))
     expect(failure).toMatchObject({ code: 'FEATURES_CORRUPT', details: [shard?.key] })
+  })
+
+  it('are the same where the files do not end as ours do', async () => {
+    const ours = await openStore()
+    const [set] = (await storeSets(ours, made(40, [10, 20, 40]))) as [FeatureSet]
+    const theirs = await openStore()
+    const shards: FeatureSet['shards'] = []
+    for (const { key, rows } of set.shards) {
+      const bytes = Buffer.from((await ours.get(key)) as Uint8Array)
+      const footer = bytes.length - TAIL_BYTES - bytes.readInt32LE(bytes.length - TAIL_BYTES)
+      // An Arrow file names the place of its rows: there may be anything between them and the footer.
+      const gap = Buffer.alloc(64, 7)
+      const moved = Buffer.concat([bytes.subarray(0, footer), gap, bytes.subarray(footer)])
+      await theirs.putIfAbsent(key, moved)
+      shards.push({ key, rows, bytes: moved.length, sha256: sha256(moved) })
+    }
+    const { source, keys } = await openFeatures(theirs, [{ ...set, shards }], { budgetBytes: ALL })
+    expect(source.resident).toEqual([blockOf(keys, 0, WIDTH)])
   })
 })
 
@@ -351,6 +374,21 @@ describe('the local copies of a remote store', () => {
       expect(views[0]).toEqual(blockOf(keys.slice(chunk.begin, chunk.end), 0, WIDTH))
     expect(fetched.slice(6).toSorted()).toEqual([first?.key, second?.key].toSorted())
     await close()
+  })
+
+  it('leave no byte in memory when one bit of them is wrong', async () => {
+    const { store, cacheDir, fetched } = await remote()
+    const sets = await storeSets(store, made(40, [10, 20, 40]))
+    await openFeatures(store, sets, { cacheDir })
+    const [, shard] = sets[0]?.shards ?? []
+    const copy = join(cacheDir, shard?.sha256 ?? '')
+    const bytes = await readFile(copy)
+    const middle = bytes.length >> 1
+    bytes.writeUInt8(bytes.readUInt8(middle) ^ 1, middle)
+    await writeFile(copy, bytes)
+    const { source, keys } = await openFeatures(store, sets, { cacheDir, budgetBytes: ALL })
+    expect(source.resident).toEqual([blockOf(keys, 0, WIDTH)])
+    expect(fetched.slice(3)).toEqual([shard?.key])
   })
 
   it('stay within their bound; what was evicted is fetched again', async () => {

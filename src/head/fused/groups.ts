@@ -30,11 +30,10 @@ export interface Pass {
 }
 
 /**
- * Weights of a group, in numbers: 2 MiB. With gradients and moments they take 8 MiB, which stay in the
- * cache of a processor from step to step. Wider products gain less than memory costs: 16 heads of 330,000
- * weights took 15 % more time in groups of 6 or 25 than one by one.
+ * Weights of a group, in numbers: 1 MiB. With gradients and moments they take 4 MiB, which stay near a core
+ * from step to step, and many heads make groups for many cores. Wider products gain less than memory costs.
  */
-const MAX_GROUP_PARAMETERS = Number(process.env.MGP ?? 2 ** 19)
+const MAX_GROUP_PARAMETERS = 2 ** 18
 /** Activations of the widest layer of a group in one step, in numbers: 256 MiB. */
 const MAX_GROUP_ACTIVATIONS = 2 ** 26
 /** Weights of everything that is trained at one time, in numbers: 256 MiB, four times that with state. */
