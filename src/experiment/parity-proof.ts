@@ -1,10 +1,10 @@
 // Owns proving once that serving computes the features that heads are trained on.
 import type { EngineSettings } from '../extractor/engine-settings.js'
-import type { OpenFeatures } from '../features/open-features.js'
 import { checkParity } from '../model/parity.js'
 import type { Parity } from '../model/run-record.js'
 import type { Store } from '../store/port.js'
 import { createExtractorOpener, type ViewFeatures } from './extraction.js'
+import type { KeptFeatures } from './feature-keeper.js'
 import type { LocatedDataset } from './references.js'
 
 export interface ProofRequest {
@@ -13,7 +13,7 @@ export interface ProofRequest {
   readonly opened: LocatedDataset
   /** View 0, and the features that were opened with it. */
   readonly plain: ViewFeatures
-  readonly features: OpenFeatures
+  readonly features: KeptFeatures
   readonly signal: AbortSignal | undefined
 }
 

@@ -2,6 +2,7 @@
 import type { JsonValue } from '../identity/canonical-json.js'
 import type { Sha256 } from '../identity/hash.js'
 import { runKeyOf } from '../identity/ids.js'
+import { leftOutOf } from './feature-keeper.js'
 import type { SweepCandidate } from './sweep/plan-sweep.js'
 import type { PlannedHead } from './sweep-types.js'
 
@@ -34,11 +35,8 @@ export const planRuns = (request: {
 }
 
 /** The samples that the views of a head leave out, as text. */
-const quarantineOf = ({ features, views }: PlannedHead): string => {
-  const trained = features.views.slice(0, views)
-  const keys = trained.flatMap(({ featureSet }) => featureSet.quarantine.map(({ key }) => key))
-  return [...new Set(keys)].sort().join()
-}
+const quarantineOf = ({ features, views }: PlannedHead): string =>
+  leftOutOf(features.views.slice(0, views).map(({ featureSet }) => featureSet))
 
 /**
  * Heads that train in one pass. Heads of fewer views join those of more, unless a view that they do

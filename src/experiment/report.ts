@@ -7,7 +7,8 @@ import { findSweep } from '../model/find-sweep.js'
 import { runReportKey, sweepReportKey } from '../model/report-keys.js'
 import type { StoreKey } from '../store/port.js'
 import type { Workspace } from './workspace.js'
-import { writeRunReport, writeSweepReport } from './write-reports.js'
+import { writeRunReports } from './write-run-reports.js'
+import { writeSweepReport } from './write-sweep-report.js'
 
 export interface WrittenReport {
   readonly kind: 'run' | 'sweep'
@@ -48,7 +49,7 @@ export const writeReport = async (request: {
   const dataset = await loadDataset(store, (run ?? sweep).dataset.datasetId)
   if (run === null) {
     const { sweepId } = sweep
-    await writeSweepReport({ store, opened: { dataset, reader: null }, signal }, sweep)
+    await writeSweepReport({ store, opened: { dataset, reader: null } }, sweep)
     const keys = { html: sweepReportKey(sweepId, 'html'), json: sweepReportKey(sweepId, 'json') }
     return { kind: 'sweep', id: sweepId, ...keys }
   }
@@ -58,7 +59,7 @@ export const writeReport = async (request: {
     return null
   })
   try {
-    await writeRunReport({ store, opened: { dataset, reader }, signal }, run)
+    await writeRunReports({ store, opened: { dataset, reader }, signal }, [run], null)
     const { runId } = run
     const keys = { html: runReportKey(runId, 'html'), json: runReportKey(runId, 'json') }
     return { kind: 'run', id: runId, ...keys }

@@ -10,6 +10,7 @@ import {
   resolveCuts,
   type ViewFeatures,
 } from './extraction.js'
+import { createFeatureKeeper, type FeatureKeeper } from './feature-keeper.js'
 import { loadViews } from './load-views.js'
 import { createProof } from './parity-proof.js'
 import {
@@ -37,10 +38,20 @@ export interface ExperimentRequest {
 
 const secondsSince = (started: number): number => (performance.now() - started) / 1000
 
+type LocatedExtraction = ExtractViewsRequest & { readonly opened: LocatedDataset }
+
+/** How features are opened, and where they stay. */
+interface OpenContext {
+  readonly workspace: Workspace
+  readonly extraction: LocatedExtraction
+  readonly keeper: FeatureKeeper
+}
+
+const setsOf = (views: readonly ViewFeatures[]) => views.map(({ featureSet }) => featureSet)
+
 /** The features of one cut; what is found damaged when they are opened is computed again. */
 const createCutFeatures = (
-  workspace: Workspace,
-  extraction: ExtractViewsRequest & { readonly opened: LocatedDataset },
+  { workspace, extraction, keeper }: OpenContext,
   { cut, specs }: CutViews,
   extracted: readonly ViewFeatures[],
 ): CutFeatures => {
@@ -50,12 +61,19 @@ const createCutFeatures = (
   return {
     cut,
     views,
-    open: async (count) => {
-      const request = { ...extraction, specs: specs.slice(0, count) }
-      const { features, results } = await loadViews(request, views.slice(0, count), workspace)
-      views.splice(0, count, ...results)
-      return features
+    open: (count) => {
+      const wanted = views.slice(0, count)
+      return keeper.open(setsOf(wanted), async (memoryBytes) => {
+        const request = { ...extraction, specs: specs.slice(0, count) }
+        const { features, results } = await loadViews(request, wanted, {
+          ...workspace,
+          memoryBytes,
+        })
+        views.splice(0, count, ...results)
+        return { features, sets: setsOf(results) }
+      })
     },
+    findOpen: () => keeper.find(setsOf(views.slice(0, 1))),
     proveParity: (features) =>
       prove({ store, engines, opened, plain: views[0] as ViewFeatures, features, signal }),
   }
@@ -63,16 +81,15 @@ const createCutFeatures = (
 
 /** Makes sure that the features of all cuts are there. @returns one a cut of the experiment. */
 const extractCuts = async (
-  workspace: Workspace,
-  extraction: ExtractViewsRequest & { readonly opened: LocatedDataset },
+  context: OpenContext,
   cuts: readonly CutViews[],
 ): Promise<CutFeatures[]> => {
-  const extracted = await extractViews(extraction)
+  const extracted = await extractViews(context.extraction)
   const viewOf = new Map(extracted.map((one) => [one.spec, one]))
   const found: CutFeatures[] = []
   for (const one of cuts) {
     const views = one.specs.map((spec: ExtractorSpec) => viewOf.get(spec) as ViewFeatures)
-    const features = createCutFeatures(workspace, extraction, one, views)
+    const features = createCutFeatures(context, one, views)
     for (const index of one.asked) found[index] = features
   }
   return found
@@ -96,18 +113,23 @@ const runOpened = async (
   const shapes = experiment.base.cuts.map((_, index) => shapeAt(index))
   const selection = await assertSweepFits(plan, opened.dataset, shapes)
   const extraction = { store, engines, specs, opened, maxQuarantine, signal, events }
-  const features = await extractCuts(workspace, extraction, cuts)
-  const extractSeconds = secondsSince(started)
-  const base = describeBaseSource(experiment.base.from)
-  const swept = await trainSweep({
-    ...{ workspace, opened, cuts: features, plan, selection, seed, name, base, signal, events },
-  })
-  return resultOf({
-    views: [...new Set(features)].flatMap(({ views }) => views),
-    samples: opened.dataset.samples.length,
-    swept,
-    seconds: { extract: extractSeconds, train: secondsSince(started) - extractSeconds },
-  })
+  const keeper = createFeatureKeeper(workspace.memoryBytes)
+  try {
+    const features = await extractCuts({ workspace, extraction, keeper }, cuts)
+    const extractSeconds = secondsSince(started)
+    const base = describeBaseSource(experiment.base.from)
+    const swept = await trainSweep({
+      ...{ workspace, opened, cuts: features, plan, selection, seed, name, base, signal, events },
+    })
+    return resultOf({
+      views: [...new Set(features)].flatMap(({ views }) => views),
+      samples: opened.dataset.samples.length,
+      swept,
+      seconds: { extract: extractSeconds, train: secondsSince(started) - extractSeconds },
+    })
+  } finally {
+    await keeper.close()
+  }
 }
 
 /**

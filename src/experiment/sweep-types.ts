@@ -1,5 +1,4 @@
 // Owns the contract of stage 2 of an experiment: what is asked for and what comes of it.
-import type { OpenFeatures } from '../features/open-features.js'
 import type { HeadOutcome } from '../head/fused/types.js'
 import type { Sha256 } from '../identity/hash.js'
 import type { Parity, RunRecord } from '../model/run-record.js'
@@ -7,6 +6,7 @@ import type { Selection, SweepRecord } from '../model/sweep-record.js'
 import type { Cut } from './base-schema.js'
 import type { Events } from './events.js'
 import type { ViewFeatures } from './extraction.js'
+import type { KeptFeatures } from './feature-keeper.js'
 import type { LocatedDataset } from './references.js'
 import type { SweepCandidate, SweepPlan } from './sweep/plan-sweep.js'
 import type { Workspace } from './workspace.js'
@@ -16,10 +16,15 @@ export interface CutFeatures {
   readonly cut: Cut
   /** View 0 first. */
   readonly views: readonly ViewFeatures[]
-  /** Opens the first views; whoever asks closes them. */
-  readonly open: (views: number) => Promise<OpenFeatures>
+  /**
+   * Features of the first views, opened or as they are open. Borrowed: another cut's may take their
+   * place, and whoever asked for the sweep closes what is open at the end.
+   */
+  readonly open: (views: number) => Promise<KeptFeatures>
+  /** Features of every sample in view 0, where they are open. */
+  readonly findOpen: () => KeptFeatures | null
   /** Proves once for all heads of the cut that serving computes these features. */
-  readonly proveParity: (features: OpenFeatures) => Promise<Parity>
+  readonly proveParity: (features: KeptFeatures) => Promise<Parity>
 }
 
 export interface SweepRequest {

@@ -6,7 +6,8 @@ import { shortId } from '../identity/hash.js'
 import type { Store } from '../store/port.js'
 import { type Compared, compareRows, type RowsOfRun } from './compare-rows.js'
 import { type Difference, metricDifferences, specDifferences } from './compare-specs.js'
-import { loadPredictions, predictSplit } from './predictions.js'
+import { loadPredictions } from './prediction-files.js'
+import { predictSplit } from './predictions.js'
 import type { RunRecord } from './run-record.js'
 
 /** Below it a difference is called significant. */

@@ -1,153 +1,143 @@
-// Owns what a published run predicts on a split, sample by sample: from stored features with the head
-// that is served, kept beside the run. Computes no feature and reads no content.
-import type { Dataset, Split } from '../dataset/types.js'
-import { assertNotAborted, HeadstartError, isHeadstartError, messageOf } from '../errors.js'
-import { decodePredictions, encodePredictions } from '../features/arrow-predictions.js'
-import { loadFeatureSet, loadShard } from '../features/feature-set.js'
-import type { PredictionRows, PredictionTable } from '../features/prediction-rows.js'
-import { widthOf } from '../features/shard.js'
+// Owns what published runs predict on splits, sample by sample, with the heads that are served: all runs on
+// the same features in one pass over them. Kept beside the runs. Computes no feature and reads no content.
+import type { Dataset, Sample, Split } from '../dataset/types.js'
+import { HeadstartError } from '../errors.js'
+import type { OpenFeatures } from '../features/open-features.js'
+import type { PredictionRows } from '../features/prediction-rows.js'
 import { openHead } from '../head/predict-head.js'
 import { type Sha256, shortId } from '../identity/hash.js'
-import type { Store, StoreKey } from '../store/port.js'
-import { collectorFor, type TakeOutputs } from './prediction-collector.js'
-import { loadHead, type RunRecord, runKeyPrefix } from './run-record.js'
+import type { Store } from '../store/port.js'
+import { collectorFor } from './prediction-collector.js'
+import { openRows, storedRows } from './prediction-features.js'
+import { hasPredictions, loadPredictions, savePredictions } from './prediction-files.js'
+import { predictBlocks, type SplitHead, type SplitOutputs } from './prediction-pass.js'
+import { type Member, roundsOf } from './prediction-rounds.js'
+import { loadHead, type RunRecord } from './run-record.js'
 
-/** A file of predictions that is larger is not parsed: 10^7 samples of a classifier take 0.5 GB. */
-const MAX_BYTES = 2 ** 30
+export type SplitPredictions = Readonly<Partial<Record<Split, PredictionRows>>>
 
-/** Features of some samples, [keys.length, width] row-major. */
-export interface FeatureRows {
-  readonly keys: readonly Sha256[]
-  readonly values: Float32Array
-}
-
-export interface PredictSplitRequest {
+export interface PredictRequest {
   readonly store: Store
-  readonly run: RunRecord
-  /** The dataset of the run, with its labels and splits. */
+  /** The dataset of the runs, with its labels and splits. */
   readonly dataset: Dataset
-  readonly split: Split
-  /** Features of view 0 that are in memory; without them they are read from the store. */
-  readonly features?: Iterable<FeatureRows> | AsyncIterable<FeatureRows> | undefined
+  /** Features of every sample in view 0, where they are open; else they are read from the store. */
+  readonly features?: Pick<OpenFeatures, 'source' | 'keys'> | null | undefined
   readonly signal?: AbortSignal | undefined
 }
 
-const keyOf = (runId: Sha256, split: Split): StoreKey =>
-  `${runKeyPrefix(runId)}predictions-${split}.arrow`
+export interface PredictSplitsRequest extends PredictRequest {
+  /** Runs on the same features, each with the splits that are asked for. */
+  readonly wanted: readonly Member[]
+  /** Called for one run after another, in the order of `wanted`: what it gets is held for no other. */
+  readonly take: (run: RunRecord, predictions: SplitPredictions) => Promise<void>
+  /** Outputs and weights of the heads of one pass, in numbers; default: 256 MiB. */
+  readonly maxValues?: number | undefined
+}
 
-const corrupt = (key: StoreKey, why: string, cause?: unknown): HeadstartError =>
-  new HeadstartError('STORE_CORRUPT', `${key} holds no predictions of this run: ${why}`, { cause })
+type Samples = ReadonlyMap<Sha256, Sample>
+type Outputs = ReadonlyMap<Split, SplitOutputs>
 
-/** @throws STORE_CORRUPT when they are damaged or belong to another run. @returns null: none are kept. */
-export const loadPredictions = async (
-  store: Store,
-  { runId, target }: Pick<RunRecord, 'runId' | 'target'>,
-  split: Split,
-): Promise<PredictionRows | null> => {
-  const key = keyOf(runId, split)
-  const info = await store.head(key)
-  if (info === null) return null
-  if (info.bytes > MAX_BYTES) throw corrupt(key, `${info.bytes} bytes`)
-  const bytes = await store.get(key)
-  if (bytes === null) return null
-  let table: PredictionTable
-  try {
-    table = decodePredictions(bytes)
-  } catch (error) {
-    throw corrupt(key, messageOf(error), error)
+/** Splits of a run whose predictions are not kept. */
+const findMissing = async (store: Store, { run, splits }: Member): Promise<Member> => {
+  const missing: Split[] = []
+  for (const split of splits) if (!(await hasPredictions(store, run, split))) missing.push(split)
+  return { run, splits: missing }
+}
+
+/** One pass over the features. @returns one a member. */
+const predictTogether = async (
+  { store, features, signal }: PredictRequest,
+  members: readonly Member[],
+  samples: Samples,
+): Promise<readonly Outputs[]> => {
+  const splits = new Set(members.flatMap((one) => one.splits))
+  const [first] = members
+  if (first === undefined || splits.size === 0) return members.map(() => new Map())
+  const isWanted = (key: Sha256): boolean => {
+    const split = samples.get(key)?.split
+    return split !== undefined && splits.has(split)
   }
-  const { metadata, predictions } = table
-  if (metadata.runId !== runId || metadata.split !== split || metadata.kind !== target.kind)
-    throw corrupt(key, `they are of the run ${shortId(metadata.runId)}, ${metadata.split}`)
+  const heads: SplitHead[] = []
+  try {
+    for (const { run, splits: own } of members)
+      heads.push({ head: await openHead(await loadHead(store, run)), splits: own })
+    const blocks = features ? openRows(features, isWanted) : storedRows(store, first.run, signal)
+    return await predictBlocks({ heads, samples, blocks, signal })
+  } finally {
+    for (const { head } of heads) head.close()
+  }
+}
+
+const rowsOf = (
+  { target }: RunRecord,
+  { keys, values }: SplitOutputs,
+  samples: Samples,
+): PredictionRows => {
+  const { take, predictions } = collectorFor(target.kind)
+  const units = keys.length === 0 ? 0 : values.length / keys.length
+  for (const [row, key] of keys.entries())
+    take(key, samples.get(key)?.label ?? [], values.subarray(row * units, (row + 1) * units))
   return predictions
 }
 
-/** Shard by shard: no more than one is in memory. */
-async function* storedFeatures(
-  store: Store,
-  run: RunRecord,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<FeatureRows> {
-  const id = run.extractors[0]?.featureSetId ?? ''
-  const set = await loadFeatureSet(store, id)
-  if (set === null)
-    throw new HeadstartError(
-      'NOT_FOUND',
-      `the features of the run ${shortId(run.runId)} were removed (feature set ${shortId(id)}): extract them again`,
-    )
-  for (const entry of set.shards) {
-    assertNotAborted(signal)
-    const { keys, values, metadata } = await loadShard(store, entry)
-    if (
-      metadata.extractorId !== set.extractorId ||
-      widthOf(set.featureShape) * keys.length !== values.length
-    )
-      throw new HeadstartError(
-        'FEATURES_MISMATCH',
-        `shard ${entry.key} belongs to another extractor`,
-      )
-    yield { keys, values }
-  }
-}
-
-/** Calls back with the outputs of every sample of the split that has features, in key order. */
-const eachPrediction = async (request: PredictSplitRequest, take: TakeOutputs): Promise<void> => {
-  const { store, run, dataset, split, signal } = request
-  const labelOf = new Map(
-    dataset.samples.flatMap((sample) =>
-      sample.split === split ? [[sample.key, sample.label] as const] : [],
-    ),
+const loadKept = async (store: Store, run: RunRecord, split: Split): Promise<PredictionRows> => {
+  const kept = await loadPredictions(store, run, split)
+  if (kept !== null) return kept
+  throw new HeadstartError(
+    'NOT_FOUND',
+    `the predictions of the run ${shortId(run.runId)} were removed meanwhile`,
   )
-  const head = await openHead(await loadHead(store, run))
-  try {
-    for await (const { keys, values } of request.features ?? storedFeatures(store, run, signal)) {
-      assertNotAborted(signal)
-      const { inputWidth, outputs } = head
-      const wanted = keys.flatMap((key, row) => (labelOf.has(key) ? [{ key, row }] : []))
-      const block = new Float32Array(wanted.length * inputWidth)
-      wanted.forEach(({ row }, i) => {
-        block.set(values.subarray(row * inputWidth, (row + 1) * inputWidth), i * inputWidth)
-      })
-      const predicted = head.predict(block, wanted.length)
-      wanted.forEach(({ key }, i) => {
-        take(key, labelOf.get(key) ?? [], predicted.subarray(i * outputs, (i + 1) * outputs))
-      })
-    }
-  } finally {
-    head.close()
-  }
-}
-
-const compute = async (request: PredictSplitRequest): Promise<PredictionRows> => {
-  const collected = collectorFor(request.run.target.kind)
-  await eachPrediction(request, collected.take)
-  return collected.predictions
 }
 
 /**
- * The predictions of a run on a split: those that are kept, else computed now and kept.
+ * The predictions of runs on splits: those that are kept, else computed now and kept. Heads that predict
+ * do so together, in as few passes over the features as memory allows.
+ *
+ * @throws NOT_FOUND when the features were removed; FEATURES_CORRUPT, STORE_CORRUPT, INTERRUPTED, and the
+ *   errors of `take`.
+ */
+export const predictSplits = async (request: PredictSplitsRequest): Promise<void> => {
+  const { store, dataset, wanted, take, maxValues } = request
+  const samples = new Map(dataset.samples.map((sample) => [sample.key, sample]))
+  const missing = await Promise.all(wanted.map((one) => findMissing(store, one)))
+  const splitsOf = new Map(wanted.map(({ run, splits }) => [run, splits]))
+  for (const round of roundsOf(missing, dataset, maxValues)) {
+    const outputs = await predictTogether(request, round, samples)
+    for (const [index, { run }] of round.entries()) {
+      const predictions: Partial<Record<Split, PredictionRows>> = {}
+      for (const split of splitsOf.get(run) ?? []) {
+        const computed = outputs[index]?.get(split)
+        predictions[split] =
+          computed === undefined
+            ? await loadKept(store, run, split)
+            : await savePredictions(store, run, split, rowsOf(run, computed, samples))
+      }
+      await take(run, predictions)
+    }
+  }
+}
+
+/**
+ * The predictions of one run on one split, as `predictSplits` gives them.
  *
  * @returns one row a sample that has features, in key order.
- * @throws NOT_FOUND when the features were removed; FEATURES_CORRUPT, STORE_CORRUPT, INTERRUPTED.
+ * @throws as predictSplits.
  */
-export const predictSplit = async (request: PredictSplitRequest): Promise<PredictionRows> => {
-  const { store, run, split } = request
-  const kept = await loadPredictions(store, run, split)
-  if (kept !== null) return kept
-  const predictions = await compute(request)
-  const { kind } = run.target
-  const names = run.target.kind === 'regression' ? run.target.outputs : run.target.classes
-  const metadata = { version: 1 as const, runId: run.runId, split, kind, names: [...names] }
-  try {
-    const bytes = encodePredictions({ metadata, predictions })
-    await store.putIfAbsent(keyOf(run.runId, split), bytes)
-    return predictions
-  } catch (error) {
-    // Another device was faster and differs in its last bits: its predictions are the ones that stay.
-    const faster = isHeadstartError(error, 'STORE_CONFLICT')
-      ? await loadPredictions(store, run, split)
-      : null
-    if (faster === null) throw error
-    return faster
-  }
+export const predictSplit = async ({
+  run,
+  split,
+  ...request
+}: PredictRequest & {
+  readonly run: RunRecord
+  readonly split: Split
+}): Promise<PredictionRows> => {
+  const found: PredictionRows[] = []
+  await predictSplits({
+    ...request,
+    wanted: [{ run, splits: [split] }],
+    take: async (_, { [split]: predictions }) => {
+      if (predictions !== undefined) found.push(predictions)
+    },
+  })
+  return found[0] as PredictionRows
 }

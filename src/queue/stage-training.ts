@@ -5,17 +5,22 @@ import type { Dataset } from '../dataset/types.js'
 import { HeadstartError } from '../errors.js'
 import type { Events } from '../experiment/events.js'
 import { settleQuarantine, type ViewFeatures } from '../experiment/extraction.js'
+import {
+  createFeatureKeeper,
+  type FeatureKeeper,
+  type KeptFeatures,
+} from '../experiment/feature-keeper.js'
 import { openOptionsOf } from '../experiment/load-views.js'
-import { createProof } from '../experiment/parity-proof.js'
+import { createProof, type ProofRequest } from '../experiment/parity-proof.js'
 import type { LocatedDataset } from '../experiment/references.js'
 import type { CutFeatures } from '../experiment/sweep-types.js'
 import { trainSweep } from '../experiment/train-sweep.js'
 import type { Workspace } from '../experiment/workspace.js'
 import { loadFeatureSet } from '../features/feature-set.js'
-import { type OpenFeatures, openFeatures } from '../features/open-features.js'
-import type { JsonValue } from '../identity/canonical-json.js'
-import { type Sha256, sha256OfJson } from '../identity/hash.js'
+import { openFeatures } from '../features/open-features.js'
+import type { Sha256 } from '../identity/hash.js'
 import { featureSetIdOf } from '../identity/ids.js'
+import type { Parity } from '../model/run-record.js'
 import { isSweep } from '../model/sweep-record.js'
 import type { TrainingPayload } from './jobs.js'
 import { keepLast } from './keep-last.js'
@@ -24,40 +29,20 @@ import type { TrainingTask } from './stage-protocol.js'
 import type { StageContext } from './stage-shard.js'
 import type { TrainingJobProgress, TrainingJobResult } from './types.js'
 
-interface KeptFeatures {
-  readonly name: string
-  readonly features: OpenFeatures
-  /** The proof is for the features as they were opened: trainings that share them share it. */
-  readonly prove: ReturnType<typeof createProof>
+/** A proof is for the features as they were opened: trainings that share them share it. */
+const createProofs = () => {
+  const proofs = new WeakMap<KeptFeatures, ReturnType<typeof createProof>>()
+  return (request: ProofRequest): Promise<Parity> => {
+    const prove = proofs.get(request.features) ?? createProof()
+    proofs.set(request.features, prove)
+    return prove(request)
+  }
 }
 
-/** Features that were opened last stay: the next training is likely to want the same. */
-const createFeatureKeeper = (workspace: Workspace) => {
-  let last: KeptFeatures | undefined
-  const drop = async (): Promise<void> => {
-    const dropped = last
-    last = undefined
-    await dropped?.features.close()
-  }
-  return {
-    /** After a failure nothing is taken for granted. */
-    drop,
-    open: async (
-      views: readonly ViewFeatures[],
-      signal: AbortSignal | undefined,
-    ): Promise<KeptFeatures> => {
-      const sets = views.map(({ featureSet }) => featureSet)
-      // The bytes, not only the ids: features may have been extracted anew since.
-      const name = sha256OfJson(sets.map((set) => ({ ...set })) as JsonValue)
-      if (last?.name === name) return last
-      // Before the next features are read: two of them may not fit.
-      await drop()
-      const options = { ...openOptionsOf(workspace), signal }
-      const features = await openFeatures(workspace.store, sets, options)
-      last = { name, features, prove: createProof() }
-      return last
-    },
-  }
+/** What stays between trainings: the next one is likely to want the same. */
+interface Kept {
+  readonly keeper: FeatureKeeper
+  readonly prove: (request: ProofRequest) => Promise<Parity>
 }
 
 /** @throws FEATURES_CORRUPT when a certificate is gone. */
@@ -82,7 +67,7 @@ const findCuts = async (
   workspace: Workspace,
   opened: LocatedDataset,
   { cuts }: TrainingPayload,
-  keeper: ReturnType<typeof createFeatureKeeper>,
+  { keeper, prove }: Kept,
   signal: AbortSignal,
 ): Promise<CutFeatures[]> => {
   const { store, engines } = workspace
@@ -90,15 +75,18 @@ const findCuts = async (
   for (const { cut, pooling, extractorIds } of cuts) {
     const views = await findViews(workspace, opened.dataset, extractorIds)
     const plain = views[0] as ViewFeatures
-    let prove = createProof()
+    const sets = views.map(({ featureSet }) => featureSet)
     found.push({
       cut: { cut, pooling },
       views,
-      open: async (count) => {
-        const kept = await keeper.open(views.slice(0, count), signal)
-        prove = kept.prove
-        return { ...kept.features, close: async () => undefined }
+      open: (count) => {
+        const wanted = sets.slice(0, count)
+        return keeper.open(wanted, async (budgetBytes) => {
+          const options = { ...openOptionsOf(workspace), budgetBytes, signal }
+          return { features: await openFeatures(store, wanted, options), sets: wanted }
+        })
       },
+      findOpen: () => keeper.find(sets.slice(0, 1)),
       proveParity: (features) => prove({ store, engines, opened, plain, features, signal }),
     })
   }
@@ -126,7 +114,7 @@ const eventsOf = (
 /** @returns the function that runs training tasks, one at a time. */
 export const createTrainingStage = (workspace: Workspace, onNotice: (message: string) => void) => {
   const { store, objects } = workspace
-  const keeper = createFeatureKeeper(workspace)
+  const kept = { keeper: createFeatureKeeper(workspace.memoryBytes), prove: createProofs() }
   const load = keepLast((id) => loadDataset(store, id))
   return async (
     { payload }: TrainingTask,
@@ -139,7 +127,7 @@ export const createTrainingStage = (workspace: Workspace, onNotice: (message: st
     const opened = { dataset, reader, location: content }
     const events = eventsOf(onNotice, onProgress)
     try {
-      const cuts = await findCuts(workspace, opened, payload, keeper, signal)
+      const cuts = await findCuts(workspace, opened, payload, kept, signal)
       for (const { featureSet } of cuts.flatMap(({ views }) => views))
         settleQuarantine(featureSet, { opened, maxQuarantine, events })
       const { sweep, runs, best } = await trainSweep({
@@ -162,7 +150,8 @@ export const createTrainingStage = (workspace: Workspace, onNotice: (message: st
         seconds: (performance.now() - started) / 1000,
       }
     } catch (error) {
-      await keeper.drop()
+      // After a failure nothing is taken for granted.
+      await kept.keeper.close()
       throw error
     } finally {
       await reader.close()

@@ -19,6 +19,7 @@ import { exportRun } from '../../src/model/export.js'
 import { predictExpected } from '../../src/model/export-check.js'
 import { openModel } from '../../src/model/open-model.js'
 import type { RunRecord } from '../../src/model/run-record.js'
+import type { Store } from '../../src/store/port.js'
 import { BASES } from '../head/models.js'
 import { CLASSES, openPlace, type Place, writeBase, writeImages, writeRows } from './runs.js'
 
@@ -263,12 +264,21 @@ describe('an export that fails leaves nothing behind', () => {
   it('when it is interrupted', async () => {
     const before = await beside()
     const controller = new AbortController()
-    setTimeout(() => controller.abort(), 50)
     const folder = join(place.folder, 'stopped')
     const { signal } = controller
-    await expect(exportRun({ store: store(), run, folder, signal })).rejects.toMatchObject({
+    let written: string[] = []
+    const stopping: Store = {
+      ...store(),
+      get: async (key) => {
+        written = await beside()
+        controller.abort()
+        return store().get(key)
+      },
+    }
+    await expect(exportRun({ store: stopping, run, folder, signal })).rejects.toMatchObject({
       code: 'INTERRUPTED',
     })
+    expect(written.length).toBeGreaterThan(before.length)
     expect(await beside()).toEqual(before)
   })
 
