@@ -1,5 +1,4 @@
 // Owns writing to stdout, and what happens when nobody reads stdout or stderr any more.
-import { once } from 'node:events'
 import { constants } from 'node:os'
 import { messageOf } from '../errors.js'
 import { EXIT_CODES } from './exit-codes.js'
@@ -24,5 +23,8 @@ export const endOnClosedPipe = (): void => {
 
 /** Writes text and waits until the reader keeps up. */
 export const writeOut = async (text: string): Promise<void> => {
-  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
+  if (process.stdout.write(text)) return
+  // An error ends the process. Another listener for it is one too many beside those of engine threads,
+  // and Node would warn of a leak.
+  await new Promise<void>((resolve) => process.stdout.once('drain', resolve))
 }

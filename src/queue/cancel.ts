@@ -7,7 +7,7 @@ import type { QueueBackend } from './port.js'
 
 /** Marks a job; a delayed one is called so that its worker sees it at once. */
 const mark = async (job: Job): Promise<void> => {
-  await job.updateData({ ...job.data, cancelled: true })
+  await job.updateData({ cancelledAtMs: Date.now(), ...job.data, cancelled: true })
   await job.promote().catch(() => undefined)
 }
 

@@ -6,20 +6,29 @@ import { fromFailedReason } from './failure.js'
 import { kindOfJobId } from './jobs.js'
 import { type JobState, type JobView, jobProgressSchema, jobResultSchema } from './types.js'
 
-const idsSchema = z.object({ datasetId: z.string().optional(), cancelled: z.boolean().optional() })
+const dataSchema = z.object({
+  datasetId: z.string().optional(),
+  cancelled: z.boolean().optional(),
+  cancelledAtMs: z.number().optional(),
+})
 
 const timeOf = (ms: number | undefined): string | null =>
   ms === undefined ? null : new Date(ms).toISOString()
 
-/** Between two looks a job waits in BullMQ's delayed set; to everybody else it is under way. */
-const stateOf = (state: string, job: Job, isCancelled: boolean): JobState => {
+/**
+ * Between two looks a job waits in BullMQ's delayed set; to everybody else it is under way. One that was
+ * cancelled there is cancelled from then on, though a worker takes it up once more to end it.
+ */
+const stateOf = (state: string, job: Job, data: z.output<typeof dataSchema>): JobState => {
   if (state === 'completed') return 'completed'
   if (state === 'failed') {
     const { code } = fromFailedReason(job.failedReason ?? '')
     return code === 'JOB_CANCELLED' ? 'cancelled' : 'failed'
   }
-  if (state === 'active') return 'active'
-  if (isCancelled) return 'cancelled'
+  const { cancelled = false, cancelledAtMs = Number.POSITIVE_INFINITY } = data
+  if (state === 'active')
+    return cancelled && (job.processedOn ?? 0) >= cancelledAtMs ? 'cancelled' : 'active'
+  if (cancelled) return 'cancelled'
   const looksAgain = job.name !== 'shard' || job.attemptsMade === 0
   const hasBegun = typeof job.progress === 'object' && looksAgain
   return hasBegun ? 'active' : 'waiting'
@@ -30,12 +39,12 @@ export const viewOf = (job: Job, state: string): JobView => {
   const id = job.id ?? ''
   const kind = kindOfJobId(id)
   if (kind === null) throw new HeadstartError('INTERNAL', `${id} is no job of this software`)
-  const ids = idsSchema.safeParse(job.data)
-  const { datasetId = null, cancelled = false } = ids.success ? ids.data : {}
+  const parsed = dataSchema.safeParse(job.data)
+  const data = parsed.success ? parsed.data : {}
   const progress = jobProgressSchema.safeParse(job.progress)
   const result = jobResultSchema.safeParse(job.returnvalue)
   const failure = job.failedReason ? fromFailedReason(job.failedReason) : null
-  const shown = stateOf(state, job, cancelled)
+  const shown = stateOf(state, job, data)
   return {
     id,
     kind,
@@ -48,7 +57,7 @@ export const viewOf = (job: Job, state: string): JobView => {
       shown === 'completed' || shown === 'cancelled'
         ? Math.max(0, job.attemptsMade - 1)
         : job.attemptsMade,
-    datasetId,
+    datasetId: data.datasetId ?? null,
     progress: progress.success ? progress.data : null,
     result: shown === 'completed' && result.success ? result.data : null,
     error:

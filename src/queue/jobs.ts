@@ -15,7 +15,11 @@ export type JobKind = (typeof JOB_KINDS)[number]
 export const PAYLOAD_VERSION = 2
 
 /** Set from outside on a job that is to end; its worker looks for it. */
-const control = { cancelled: z.literal(true).optional() }
+const control = {
+  cancelled: z.literal(true).optional(),
+  /** When, so that a job is told from one that is taken up only to end. Milliseconds since 1970. */
+  cancelledAtMs: z.int().positive().optional(),
+}
 
 export const extractionPayloadSchema = z.strictObject({
   version: z.literal(PAYLOAD_VERSION),

@@ -1,7 +1,8 @@
-// Owns who owns a folder: one living process. The owner listens on a loopback port that its record
-// names, so a killed owner is known at once, even when its process id was given to somebody else.
+// Owns who owns a folder: one living process, which listens on the loopback port that its record names,
+// so that a killed owner is known at once. Its record has a name of its own in a folder that takes the
+// place of an empty one only: whoever removes a dead owner's record cannot meet a later one.
 import { randomUUID } from 'node:crypto'
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { createConnection, createServer, type Server } from 'node:net'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +10,7 @@ import { z } from 'zod'
 import { HeadstartError } from '../errors.js'
 import { isAlive } from '../store/process-alive.js'
 
-const RECORD = 'owner.json'
+const RECORDS = 'owner'
 /** A stopped owner's kernel still accepts; only a port that nobody listens on refuses. */
 const PROBE_TIMEOUT_MS = 2000
 const ATTEMPTS = 5
@@ -32,6 +33,9 @@ const parseRecord = (text: string): OwnerRecord | null => {
   }
 }
 
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined
+
 /** Whether the process that wrote the record lives. */
 const owns = ({ pid, port, id }: OwnerRecord): Promise<boolean> =>
   new Promise((resolve) => {
@@ -47,7 +51,8 @@ const owns = ({ pid, port, id }: OwnerRecord): Promise<boolean> =>
       answer += data.toString('latin1')
     })
     socket.on('end', () => settle(answer === id))
-    socket.on('error', () => settle(false))
+    // Nobody listens: it is dead. Any other failure says nothing about the owner.
+    socket.on('error', (error) => settle(codeOf(error) !== 'ECONNREFUSED' && isAlive(pid)))
   })
 
 const listen = (id: string): Promise<{ server: Server; port: number }> =>
@@ -65,31 +70,61 @@ const listen = (id: string): Promise<{ server: Server; port: number }> =>
     })
   })
 
-const isExisting = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'EEXIST'
+/** What stands in the way of a record. */
+interface Found {
+  readonly file: string
+  /** Null: what is there is no record. */
+  readonly owner: OwnerRecord | null
+}
 
-/** Links the record into place. @returns the text that stands in the way, or null when it worked. */
-const tryTake = async (path: string, text: string): Promise<string | null> => {
-  const prepared = `${path}-${randomUUID()}`
-  await writeFile(prepared, text, { flag: 'wx', mode: 0o600 })
+/** Renames a folder with the record into place. @returns whether there was no other one. */
+const tryTake = async (records: string, record: OwnerRecord): Promise<boolean> => {
+  const prepared = `${records}-${record.id}`
+  await mkdir(prepared, { mode: 0o700 })
   try {
-    await link(prepared, path)
-    return null
+    await writeFile(join(prepared, record.id), JSON.stringify(record), { mode: 0o600 })
+    await rename(prepared, records)
+    return true
   } catch (error) {
-    if (!isExisting(error)) throw error
-    return await readFile(path, 'utf8').catch(() => '')
+    if (codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST') return false
+    throw error
   } finally {
-    await rm(prepared, { force: true })
+    await rm(prepared, { recursive: true, force: true })
   }
 }
 
-/** Takes a dead owner's record away; puts it back when it was somebody else's by then. */
-const removeStale = async (path: string, staleText: string): Promise<void> => {
-  const moved = `${path}-${randomUUID()}`
-  await rename(path, moved).catch(() => undefined)
-  const text = await readFile(moved, 'utf8').catch(() => null)
-  if (text !== null && text !== staleText) await link(moved, path).catch(() => undefined)
-  await rm(moved, { force: true })
+const findRecords = async (records: string): Promise<readonly Found[]> => {
+  const found: Found[] = []
+  for (const name of await readdir(records).catch(() => [])) {
+    const file = join(records, name)
+    const text = await readFile(file, 'utf8').catch(() => null)
+    // One that is gone by now stands in nobody's way.
+    if (text !== null) found.push({ file, owner: parseRecord(text) })
+  }
+  return found
+}
+
+/** @throws QUEUE_OWNED when a process has the folder that lives, or may live on another host. */
+const assertDead = async (folder: string, owner: OwnerRecord, file: string): Promise<void> => {
+  const belongs = `the embedded queue in ${folder} belongs to process ${owner.pid}`
+  if (owner.host !== hostname())
+    throw new HeadstartError('QUEUE_OWNED', `${belongs} on ${owner.host}`, {
+      details: [`if that process is gone for good, remove ${file}`],
+    })
+  if (await owns(owner)) throw new HeadstartError('QUEUE_OWNED', `${belongs}, which is running`)
+}
+
+/** Takes dead owners' records away until the own one has its place. */
+const take = async (folder: string, record: OwnerRecord): Promise<void> => {
+  const records = join(folder, RECORDS)
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    if (await tryTake(records, record)) return
+    for (const { file, owner } of await findRecords(records)) {
+      if (owner !== null) await assertDead(folder, owner, file)
+      await rm(file, { force: true })
+    }
+  }
+  throw new HeadstartError('QUEUE_OWNED', `others keep taking the embedded queue in ${folder}`)
 }
 
 /**
@@ -99,36 +134,18 @@ const removeStale = async (path: string, staleText: string): Promise<void> => {
  * @throws QUEUE_OWNED when a living process has it.
  */
 export const acquireFolder = async (folder: string): Promise<() => Promise<void>> => {
-  const path = join(folder, RECORD)
   const id = randomUUID()
   const { server, port } = await listen(id)
-  const text = JSON.stringify({ pid: process.pid, host: hostname(), port, id })
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-    const inTheWay = await tryTake(path, text)
-    if (inTheWay === null)
-      return async () => {
-        if ((await readFile(path, 'utf8').catch(() => null)) === text)
-          await rm(path, { force: true })
-        server.close()
-      }
-    const owner = parseRecord(inTheWay)
-    if (owner !== null && owner.host !== hostname()) {
-      server.close()
-      throw new HeadstartError(
-        'QUEUE_OWNED',
-        `the embedded queue in ${folder} belongs to process ${owner.pid} on ${owner.host}`,
-        { details: [`if that process is gone for good, remove ${path}`] },
-      )
-    }
-    if (owner !== null && (await owns(owner))) {
-      server.close()
-      throw new HeadstartError(
-        'QUEUE_OWNED',
-        `the embedded queue in ${folder} belongs to process ${owner.pid}, which is running`,
-      )
-    }
-    await removeStale(path, inTheWay)
+  try {
+    await take(folder, { pid: process.pid, host: hostname(), port, id })
+  } catch (error) {
+    server.close()
+    throw error
   }
-  server.close()
-  throw new HeadstartError('QUEUE_OWNED', `others keep taking the embedded queue in ${folder}`)
+  return async () => {
+    await rm(join(folder, RECORDS, id), { force: true })
+    // Somebody else may have it by now.
+    await rmdir(join(folder, RECORDS)).catch(() => undefined)
+    server.close()
+  }
 }

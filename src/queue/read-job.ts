@@ -15,11 +15,16 @@ const isEnded = (state: string): boolean => state === 'completed' || state === '
 
 /** @returns null when the queue does not know the job. */
 export const readJob = async (queue: Queue, id: string): Promise<SeenJob | null> => {
+  let before: string | undefined
   for (let look = 1; ; look += 1) {
     const job = (await queue.getJob(id)) as Job | undefined
     if (job === undefined) return null
     const state = await queue.getJobState(id)
     const agrees = isEnded(state) === (typeof job.finishedOn === 'number')
-    if (agrees || look === MAX_LOOKS) return { job, state }
+    // Whether it was taken up only to end is told by its data, which may be from before that.
+    const isCancelled = (job.data as { cancelled?: boolean }).cancelled === true
+    const isFresh = !isCancelled || state !== 'active' || before === 'active'
+    if ((agrees && isFresh) || look === MAX_LOOKS) return { job, state }
+    before = state
   }
 }

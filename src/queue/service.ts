@@ -170,7 +170,12 @@ export const createService = (backend: QueueBackend, workspace: Workspace): Serv
         const { state } = viewOf(found.job, found.state)
         if (state === 'waiting' || state === 'active')
           throw new HeadstartError('IN_USE', `${id} has not ended: cancel it first`)
-        await found.queue.remove(id)
+        // Refused while a worker holds it, if only to end it.
+        if ((await found.queue.remove(id)) === 0 && (await find(id)) !== null)
+          throw new HeadstartError(
+            'IN_USE',
+            `${id} is being cancelled: its worker has not ended it`,
+          )
       }),
     getRun: (reference) => findRun(workspace.store, reference),
     getSweep: async (reference) => (await showSweep(workspace.store, reference)).sweep,

@@ -9,6 +9,8 @@ import puppeteer, { type Browser } from 'puppeteer-core'
 
 const run = promisify(execFile)
 
+const START_TIMEOUT_MS = 90_000
+
 interface Chromium {
   readonly path: string
   readonly env: NodeJS.ProcessEnv
@@ -80,6 +82,7 @@ export const startChromium = async (): Promise<{
       env,
       headless: 'shell',
       userDataDir: join(folder, 'profile'),
+      timeout: START_TIMEOUT_MS,
       // Root in a container has no sandbox; only files of these tests are opened.
       args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
     })

@@ -10,6 +10,7 @@ import { renderSweepReport } from '../../src/report/sweep/sweep-report.js'
 import { hostileRun, hostileSweep, shadesRun } from '../report/hostile.js'
 import { flowers, sizes, tags, trainedReport } from '../report/support.js'
 import { sweepOf } from '../report/sweeps.js'
+import { until } from '../support/folders.js'
 import { startChromium } from './chromium.js'
 import { ACTIVE, LOW_CONTRAST, OVERFLOW, SMALLEST_TEXT, UNNAMED_DRAWINGS } from './inspect.js'
 
@@ -103,7 +104,7 @@ test('an image from elsewhere is refused by the policy of the page itself', asyn
     image.src = 'http://127.0.0.1:9/never.png'
     document.body.append(image)
   })`)
-  expect(complaints.join()).toContain('Content Security Policy')
+  await until(async () => complaints.join().includes('Content Security Policy'))
   await page.close()
 })
 

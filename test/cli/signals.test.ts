@@ -36,7 +36,7 @@ describe.each(SIGNALS)('%s', (signal, code) => {
   it(`stops predict while it waits for paths, with ${code}`, { timeout: SOON_MS }, async () => {
     const cli = startCli(['predict', 'colours', '-'], { cwd, keepInput: true })
     // A first answer shows that it waits for more.
-    cli.child.stdin?.write('images/blue/0.png\n'.repeat(2000))
+    cli.child.stdin?.write('images/blue/0.png\n'.repeat(4000))
     await until(async () => cli.stdout().includes('images/blue/0.png'))
     cli.child.kill(signal)
     const result = await cli.finished

@@ -62,7 +62,9 @@ describe('the example loads every export in Keras and onnxruntime, with the pred
     expect(stdout.match(/max difference/g)).toHaveLength(3 * files.length)
   })
 
-  it('says so, and fails, when the predictions are others or there is nothing to compare', async () => {
+  it('says so, and fails, when the predictions are others or there is nothing to compare', {
+    timeout: 300_000,
+  }, async () => {
     const [{ folder } = { folder: '' }] = await exported('multi, LayersModel of rows')
     const expected = join(folder, 'samples/expected.npy')
     const bytes = await readFile(expected)

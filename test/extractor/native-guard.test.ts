@@ -8,6 +8,8 @@ import { describe, expect, it } from 'vitest'
 import { PROJECT } from '../support/cli.js'
 
 const BATCH = 128
+/** On any number of cores, so that most of the batches have to wait. */
+const THREADS = 2
 
 const script = (end: string): string => `
 const load = (path) => import(${JSON.stringify(pathToFileURL(join(PROJECT, 'dist/')).href)} + path)
@@ -26,7 +28,7 @@ const pool = createEnginePool({
   pooling: 'none',
   fixedBatch: null,
   input: probeInputSpec([PROBE_SIZE, PROBE_SIZE, 3]),
-})
+}, { threads: ${THREADS} })
 const forward = () =>
   pool.forward({ data: new Uint8Array(${BATCH} * PROBE_SIZE * PROBE_SIZE * 3), count: ${BATCH} })
 await forward()

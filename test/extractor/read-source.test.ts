@@ -217,11 +217,11 @@ describe('a base on a web server', () => {
     const slow: Answer = async (response) => {
       for (let start = 0; start < tiny.weights.length; start += 50) {
         response.write(tiny.weights.subarray(start, start + 50))
-        await sleep(50)
+        await sleep(200)
       }
       response.end()
     }
-    const patience = { downloadTimeoutMs: 400 }
+    const patience = { downloadTimeoutMs: 2000 }
     const source = await readBaseSource(await serve({ '/weights.bin': slow }), patience)
     expect(source.files.get('weights.bin')).toHaveLength(tiny.weights.length)
     await server?.stop()

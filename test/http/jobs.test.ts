@@ -14,7 +14,7 @@ import { type RunningWorker, startWorker } from '../../src/queue/workers.js'
 import { type Installation, install, nameBase, nameDataset } from '../catalog/support.js'
 import { failureOf } from '../dataset/support.js'
 import { until } from '../support/folders.js'
-import { type RedisServer, startRedis } from '../support/redis.js'
+import { findFreePort, type RedisServer, startRedis } from '../support/redis.js'
 import { ask, jsonBody, OWNER_TOKEN, serve, type TestServer } from './support.js'
 
 let redis: RedisServer
@@ -162,6 +162,21 @@ describe('streams of events', () => {
   const waitingJob = async (): Promise<string> =>
     (await ask(server, '/v1/jobs?kind=training')).body.items[0].id
 
+  /** Reads a stream to its end. */
+  const follow = ({ body }: Response) => {
+    if (body === null) throw new Error('no body')
+    let text = ''
+    const read = async (): Promise<void> => {
+      for await (const chunk of body.pipeThrough(new TextDecoderStream())) text += chunk
+    }
+    return {
+      ended: read(),
+      /** What came so far. */
+      text: () => text,
+      beats: () => text.match(/^: still here$/gm)?.length ?? 0,
+    }
+  }
+
   it('leave nothing behind when their reader goes away', async () => {
     const id = await waitingJob()
     const gone = new AbortController()
@@ -183,13 +198,13 @@ describe('streams of events', () => {
     const third = await ask(own, path)
     expect([third.status, third.body.code]).toEqual([503, 'SERVICE_BUSY'])
     expect(third.headers.get('retry-after')).toBe('1')
-    const texts = Promise.all([first.text(), second.text()])
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    const streams = [follow(first), follow(second)]
+    await until(async () => streams.every(({ beats }) => beats() > 1))
     await own.close()
-    for (const text of await texts) {
-      expect(text).toMatch(/^retry: 1000\n\n/)
-      expect(text.match(/^: still here$/gm)?.length).toBeGreaterThan(1)
-      expect(text.match(/^event: progress$/gm)).toHaveLength(1)
+    for (const { ended, text } of streams) {
+      await ended
+      expect(text()).toMatch(/^retry: 1000\n\n/)
+      expect(text().match(/^event: progress$/gm)).toHaveLength(1)
     }
   })
 })
@@ -277,8 +292,8 @@ describe('with workers', () => {
 
   it('the client waits through a restart of the service', async () => {
     const limits = { eventStreams: 0 }
-    const first = await serve(place.workspace, { service })
-    const { port } = first
+    const port = await findFreePort()
+    const first = await serve(place.workspace, { service, port })
     const client = createHttpService({ url: first.url })
     const waiting = `extraction-${'1'.repeat(64)}`
     expect(await client.getJob(waiting)).toBeNull()

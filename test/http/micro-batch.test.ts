@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { HeadstartError } from '../../src/errors.js'
 import { createMicroBatcher } from '../../src/http/micro-batch.js'
 import { failureOf } from '../dataset/support.js'
+import { until } from '../support/folders.js'
 
 interface Sizes {
   readonly maxBatch: number
@@ -120,7 +121,7 @@ describe('a micro-batcher', () => {
     expect((await failureOf(batcher.addAll([5, 6]))).code).toBe('SERVICE_BUSY')
     release.shift()?.()
     expect(await first).toEqual([1, 2])
-    await sleep(1)
+    await until(async () => release.length > 0)
     release.shift()?.()
     expect(await second).toEqual([3, 4])
   })
@@ -147,7 +148,7 @@ describe('a micro-batcher', () => {
     release.shift()?.()
     await first
     expect(await second).toMatchObject({ code: 'INTERRUPTED' })
-    await sleep(1)
+    await until(async () => release.length > 0)
     release.shift()?.()
     expect(await third).toEqual([4])
   })

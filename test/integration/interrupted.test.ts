@@ -6,10 +6,17 @@ import { writeDenseBase, writeDenseDataset } from '../support/dense-base.js'
 import { filesBelow, makeFolder, until } from '../support/folders.js'
 import { readEverything, samplesKept, stateOf } from './state.js'
 
-const ROWS = 8192
-const SHORT = 1
+interface Work {
+  /** Of the folder of inputs. */
+  readonly name: string
+  readonly rows: number
+  readonly epochs: number
+}
+
+// Many shards, so that a signal after the first one finds others missing, on faster machines too.
+const WIDE: Work = { name: 'wide', rows: 65_536, epochs: 1 }
 // Long enough to be saved in between (every two seconds), on faster machines too.
-const LONG = 400
+const LONG: Work = { name: 'long', rows: 8192, epochs: 800 }
 
 interface Result {
   featureSet: { computed: number; reused: number; samples: number }
@@ -17,23 +24,23 @@ interface Result {
 }
 
 let inputs: string
-const undisturbed = new Map<number, Awaited<ReturnType<typeof stateOf>>>()
+const undisturbed = new Map<Work, Awaited<ReturnType<typeof stateOf>>>()
 
-const trainArguments = (epochs: number): string[] => [
+const trainArguments = ({ name, epochs }: Work): string[] => [
   'train',
   ...['--base', join(inputs, 'base'), '--cut', 'features'],
-  ...['--dataset', join(inputs, 'rows.npy'), '--labels', join(inputs, 'labels.csv')],
+  ...['--dataset', join(inputs, name, 'rows.npy'), '--labels', join(inputs, name, 'labels.csv')],
   ...['--epochs', String(epochs), '--json'],
 ]
 
 beforeAll(async () => {
   inputs = await makeFolder()
   await writeDenseBase(join(inputs, 'base'))
-  await writeDenseDataset(inputs, ROWS)
-  for (const epochs of [SHORT, LONG]) {
+  for (const work of [WIDE, LONG]) {
+    await writeDenseDataset(join(inputs, work.name), work.rows)
     const cwd = await makeFolder()
-    await runJson<Result>(trainArguments(epochs), { cwd })
-    undisturbed.set(epochs, await stateOf(cwd))
+    await runJson<Result>(trainArguments(work), { cwd })
+    undisturbed.set(work, await stateOf(cwd))
   }
 })
 
@@ -62,19 +69,20 @@ const signalWhen = async (
 }
 
 /** The same command again: it computes what is missing and ends as if nothing had happened. */
-const expectToGoOn = async (cwd: string, epochs: number): Promise<void> => {
+const expectToGoOn = async (cwd: string, work: Work): Promise<void> => {
+  const { rows } = work
   await readEverything(cwd)
   const kept = await samplesKept(cwd)
-  const { featureSet } = await runJson<Result>(trainArguments(epochs), { cwd })
-  expect(featureSet).toMatchObject({ samples: ROWS, computed: ROWS - kept, reused: kept })
-  expect(await stateOf(cwd)).toEqual(undisturbed.get(epochs))
+  const { featureSet } = await runJson<Result>(trainArguments(work), { cwd })
+  expect(featureSet).toMatchObject({ samples: rows, computed: rows - kept, reused: kept })
+  expect(await stateOf(cwd)).toEqual(undisturbed.get(work))
   expect(await checkpoints(cwd)).toEqual([])
 }
 
 describe('Ctrl-C', () => {
   it('in the middle of extraction keeps what was computed, and the next call goes on', async () => {
     const cwd = await makeFolder()
-    const cli = startCli(trainArguments(SHORT), { cwd })
+    const cli = startCli(trainArguments(WIDE), { cwd })
     await signalWhen(cli, 'SIGINT', async () => (await shardsIn(cwd)) >= 1)
     const result = await cli.finished
     expect(result).toMatchObject({ code: 130, signal: null })
@@ -83,8 +91,8 @@ describe('Ctrl-C', () => {
     expect(result.stderr).toContain('goes on where it stopped')
     expect(await hasFeatureSet(cwd)).toBe(false)
     expect(await samplesKept(cwd)).toBeGreaterThan(0)
-    expect(await samplesKept(cwd)).toBeLessThan(ROWS)
-    await expectToGoOn(cwd, SHORT)
+    expect(await samplesKept(cwd)).toBeLessThan(WIDE.rows)
+    await expectToGoOn(cwd, WIDE)
   })
 
   it('in the middle of training saves the last epoch, and the next call ends with the same bits', async () => {
@@ -124,13 +132,13 @@ describe('SIGKILL', () => {
 
   it('of one of two processes with the same work does not hold up the other', async () => {
     const cwd = await makeFolder()
-    const doomed = startCli(trainArguments(SHORT), { cwd })
-    const other = startCli(trainArguments(SHORT), { cwd })
+    const doomed = startCli(trainArguments(WIDE), { cwd })
+    const other = startCli(trainArguments(WIDE), { cwd })
     await signalWhen(doomed, 'SIGKILL', async () => (await shardsIn(cwd)) >= 1)
     const result = await other.finished
     expect(result.code, result.stderr).toBe(0)
     const { featureSets } = await stateOf(cwd)
-    expect(featureSets).toEqual(undisturbed.get(SHORT)?.featureSets)
+    expect(featureSets).toEqual(undisturbed.get(WIDE)?.featureSets)
     expect((await runCli(['runs', 'ls', '--json'], { cwd })).code).toBe(0)
   })
 })

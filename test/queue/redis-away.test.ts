@@ -32,7 +32,7 @@ describe('Redis that is away', () => {
     await Promise.all(asked)
     for (const name of names)
       await expect
-        .poll(() => backend.queue(name).getJobCountByTypes('waiting'), { timeout: 10_000 })
+        .poll(() => backend.queue(name).getJobCountByTypes('waiting'), { timeout: 60_000 })
         .toBe(0)
     await backend.close()
   })

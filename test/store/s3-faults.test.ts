@@ -13,7 +13,7 @@ import {
 } from '../support/http-fault-proxy.js'
 import { type MotoServer, startMoto } from '../support/moto.js'
 
-const TIMEOUT_MS = 800
+const TIMEOUT_MS = 1500
 const CONTENT = new Uint8Array(randomBytes(200_000))
 const OTHER = new Uint8Array(randomBytes(200_000))
 
@@ -216,7 +216,7 @@ describe('a server that fails for good', () => {
     { what: 'silence', fault: { kind: 'delay', delayMs: 60_000 } },
   ] as const)(
     'is reported as such, in bounded time: $what',
-    { timeout: 30_000 },
+    { timeout: 60_000 },
     async ({ fault }) => {
       proxy.add({ fault, times: Infinity })
       const failure = { code: 'STORE_UNAVAILABLE', retryable: true }

@@ -4,9 +4,10 @@ import { sha256 } from '../../src/identity/hash.js'
 import type { Store } from '../../src/store/port.js'
 import { createS3Store } from '../../src/store/s3.js'
 import { type FaultProxy, startProxy } from '../support/fault-proxy.js'
+import { until } from '../support/folders.js'
 import { type MotoServer, startMoto } from '../support/moto.js'
 
-const TIMEOUT_MS = 1000
+const TIMEOUT_MS = 2000
 const CONTENT = new Uint8Array(randomBytes(300_000))
 const HASH = sha256(CONTENT)
 const KEYS = Array.from({ length: 8 }, (_, i) => `k${i}`)
@@ -52,14 +53,20 @@ describe('an S3 store on a bad network', () => {
     for (const key of KEYS) await store.putIfAbsent(key, CONTENT)
   })
 
+  /** When all of the requests are under way, and when the first of them has come back. */
   // A download that broke off is begun three times: twice it may be cut.
   const cutTwice = async <T>(work: Promise<T>): Promise<T> => {
-    const timers = [30, 120].map((ms) => setTimeout(proxy.cut, ms))
-    try {
-      return await work
-    } finally {
-      timers.forEach(clearTimeout)
+    let over = false
+    const result = work.finally(() => {
+      over = true
+    })
+    result.catch(() => undefined)
+    for (const least of [KEYS.length, 1]) {
+      await until(async () => over || proxy.open >= least)
+      proxy.cut()
+      await until(async () => over || proxy.open === 0)
     }
+    return result
   }
 
   it('writes and reads through connections that are cut', async () => {

@@ -12,7 +12,7 @@ import { putFiles } from '../support/s3-files.js'
 
 const CONTENT = new Uint8Array(randomBytes(200_000))
 const KEYS = ['a/b+c %41&<é😀.png', 'a/big', 'other']
-const TIMEOUT_MS = 400
+const TIMEOUT_MS = 2000
 
 let moto: MotoServer
 let proxy: HttpFaultProxy

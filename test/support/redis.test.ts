@@ -3,11 +3,10 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import ts from 'typescript'
 import { afterEach, describe, expect, it } from 'vitest'
-import { makeFolder } from './folders.js'
+import { makeFolder, until } from './folders.js'
 import { type RedisServer, startRedis } from './redis.js'
 
 const servers: RedisServer[] = []
@@ -40,11 +39,6 @@ const isAlive = (pid: number): boolean => {
   } catch {
     return false
   }
-}
-
-const waitUntilGone = async (pid: number): Promise<boolean> => {
-  for (let i = 0; i < 200 && isAlive(pid); i += 1) await sleep(25)
-  return !isAlive(pid)
 }
 
 describe('startRedis', () => {
@@ -111,6 +105,6 @@ describe('startRedis', () => {
     const [pid] = (await once(owner.stdout, 'data')) as [Buffer]
     expect(isAlive(Number(pid))).toBe(true)
     owner.kill('SIGKILL')
-    expect(await waitUntilGone(Number(pid))).toBe(true)
+    await until(async () => !isAlive(Number(pid)))
   })
 })
