@@ -55,7 +55,7 @@ const residentBytesOf = (sets: readonly FeatureSet[]): number => {
     (most, { shards }) => shards.reduce((max, { bytes }) => Math.max(max, bytes), most),
     0,
   )
-  // A shard's buffer, and the copy that hashing makes of it.
+  // A shard's buffer; what a store is asked for comes beside it.
   return values * Float32Array.BYTES_PER_ELEMENT + 2 * largest
 }
 

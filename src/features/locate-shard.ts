@@ -1,6 +1,6 @@
 // Owns reading one shard for the first time: its bytes, that it is what its feature set names, and
 // where its features lie in the file, so that they can be read again without the rest.
-import { HeadstartError } from '../errors.js'
+import { HeadstartError, isHeadstartError } from '../errors.js'
 import type { Sha256 } from '../identity/hash.js'
 import { decodeShard } from './arrow.js'
 import type { FeatureSet, FeatureSetShard } from './feature-set.js'
@@ -33,22 +33,36 @@ interface DecodedShard extends Shard, Pick<VerifiedBytes, 'stamp'> {
   readonly position: LocatedShard['position']
 }
 
+const decode = ({ bytes, stamp }: VerifiedBytes): DecodedShard => {
+  const decoded = decodeShard(bytes)
+  const { buffer, byteOffset } = decoded.values
+  const position = buffer === bytes.buffer ? byteOffset - bytes.byteOffset : null
+  return { ...decoded, stamp, position }
+}
+
+/** Null where the features lie elsewhere: the bytes had a hole in another place. */
+const decodePlaced = (loaded: VerifiedBytes, features: Uint8Array): DecodedShard | null => {
+  try {
+    const decoded = decode(loaded)
+    const { length, byteLength } = decoded.values
+    if (loaded.placed !== decoded.position || byteLength !== features.length) return null
+    return { ...decoded, values: new Float32Array(features.buffer, features.byteOffset, length) }
+  } catch (error) {
+    if (isHeadstartError(error, 'FEATURES_CORRUPT')) return null
+    throw error
+  }
+}
+
 const loadDecoded = async (
   reader: ShardReader,
   shard: FeatureSetShard,
   memory: ShardMemory,
 ): Promise<DecodedShard> => {
-  const { bytes, stamp, placed } = await reader.load(shard, memory)
-  const decoded = decodeShard(bytes)
-  const { buffer, byteOffset, byteLength } = decoded.values
-  const position = buffer === bytes.buffer ? byteOffset - bytes.byteOffset : null
-  const { features } = memory
-  if (placed === null || features === undefined) return { ...decoded, stamp, position }
+  const { buffer, features } = memory
+  const loaded = await reader.load(shard, memory)
+  if (loaded.placed === null || features === undefined) return decode(loaded)
   // Only a file that this release did not write has its features elsewhere.
-  if (placed !== position || byteLength !== features.length)
-    return loadDecoded(reader, shard, { buffer: memory.buffer })
-  const values = new Float32Array(features.buffer, features.byteOffset, decoded.values.length)
-  return { ...decoded, values, stamp, position }
+  return decodePlaced(loaded, features) ?? decode(await reader.load(shard, { buffer }))
 }
 
 /**

@@ -23,7 +23,7 @@ export const planMemory = (plan: FeaturePlan, budgetBytes: number): MemoryPlan =
   const { rows, width, largestBytes } = plan
   const largest = Math.max(0, ...largestBytes)
   const block = largestBytes.length * rows * width * Float32Array.BYTES_PER_ELEMENT
-  // Its buffer, and the copy that hashing makes of it.
+  // Its buffer; what a store is asked for comes beside it.
   const loader = 2 * largest
   const loadersIn = (bytes: number) =>
     Math.max(1, Math.min(MOST_LOADERS, Math.floor(bytes / Math.max(1, loader))))

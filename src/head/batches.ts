@@ -1,4 +1,4 @@
-// Owns which rows make which step: order, views and the copy into one reused buffer. The same for
+// Owns which rows make which step: order, views and the copy into reused buffers. The same for
 // features in memory and streamed ones.
 import type { Chunk, FeatureSource } from '../features/feature-source.js'
 import { createRandom, permutation } from './random.js'
@@ -66,7 +66,7 @@ export const planChunk = (chunk: Chunk, { rows, views, seed, epoch }: EpochReque
   return { rows: drawn, views: drawn.map(() => random.below(views)) }
 }
 
-/** Valid until the next batch is asked for, or longer where there are several buffers. */
+/** Valid until the next batch is asked for; features longer where there are several buffers. */
 export interface Batch {
   readonly count: number
   /** [count], rows of the source. */

@@ -51,18 +51,20 @@ const predictTogether = async (
   samples: Samples,
 ): Promise<readonly Outputs[]> => {
   const splits = new Set(members.flatMap((one) => one.splits))
-  const [first] = members
-  if (first === undefined || splits.size === 0) return members.map(() => new Map())
+  const predicting = members.filter((one) => one.splits.length > 0)
+  const [first] = predicting
+  if (first === undefined) return members.map(() => new Map())
   const isWanted = (key: Sha256): boolean => {
     const split = samples.get(key)?.split
     return split !== undefined && splits.has(split)
   }
   const heads: SplitHead[] = []
   try {
-    for (const { run, splits: own } of members)
+    for (const { run, splits: own } of predicting)
       heads.push({ head: await openHead(await loadHead(store, run)), splits: own })
     const blocks = features ? openRows(features, isWanted) : storedRows(store, first.run, signal)
-    return await predictBlocks({ heads, samples, blocks, signal })
+    const outputs = await predictBlocks({ heads, samples, blocks, signal })
+    return members.map((member) => outputs[predicting.indexOf(member)] ?? new Map())
   } finally {
     for (const { head } of heads) head.close()
   }

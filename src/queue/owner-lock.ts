@@ -15,7 +15,7 @@ const RECORDS = 'owner'
 const PROBE_TIMEOUT_MS = 2000
 const ATTEMPTS = 5
 
-const recordSchema = z.strictObject({
+const recordSchema = z.object({
   pid: z.int().positive(),
   /** Another host's loopback cannot be asked. */
   host: z.string(),

@@ -56,11 +56,21 @@ export const openNativeGuard = (): NativeGuard => {
   return guard
 }
 
+const forget = (guard: NativeGuard): void => {
+  open.delete(guard)
+  if (open.size === 0) process.off('exit', waitAtExit)
+}
+
+/** For threads that died: nobody is waited for. */
+export const dropNativeGuard = (guard: NativeGuard): void => {
+  Atomics.store(viewOf(guard), CLOSING, 1)
+  forget(guard)
+}
+
 /** Lets no work begin any more, and returns when none is under way: the threads may be stopped then. */
 export const closeNativeGuard = async (guard: NativeGuard): Promise<void> => {
   const view = viewOf(guard)
   Atomics.store(view, CLOSING, 1)
   while (Atomics.load(view, BUSY) > 0) await setTimeout(POLL_MS)
-  open.delete(guard)
-  if (open.size === 0) process.off('exit', waitAtExit)
+  forget(guard)
 }

@@ -8,10 +8,11 @@ import type { SplitMetrics, TrainingData } from '../types.js'
 import { yieldToLoop } from '../yield-to-loop.js'
 import type { Copy, GroupPlan } from './groups.js'
 import type { Group, Hosts } from './hosts.js'
+import { parametersOf } from './layers.js'
 import type { TaskTargets } from './task-targets.js'
 
 const ROWS_A_BATCH = 1024
-/** Predictions that are held at one time, in numbers: 256 MiB. */
+/** Predictions and weights that are held at one time, in numbers. */
 const MAX_VALUES = 2 ** 26
 
 /** Sets of rows by their name, each ascending; no row is in two of them. */
@@ -25,21 +26,21 @@ interface Collected {
   filled: number
 }
 
-/** Plans of at most so many heads that the predictions of each round fit in memory. */
-const roundsOf = (plans: readonly GroupPlan[], valuesAHead: number): GroupPlan[][] => {
-  const fitting = Math.max(1, Math.floor(MAX_VALUES / Math.max(1, valuesAHead)))
+/** The plans in rounds whose predictions and weights fit in memory, at least one head in each. */
+const roundsOf = (plans: readonly GroupPlan[], predictionsAHead: number): GroupPlan[][] => {
   const rounds: GroupPlan[][] = []
   let left = 0
   for (const plan of plans) {
+    const size = Math.max(1, predictionsAHead + parametersOf(plan.layers))
     for (let begin = 0; begin < plan.copies.length; ) {
-      if (left === 0) {
+      if (left < size) {
         rounds.push([])
-        left = fitting
+        left = Math.max(size, MAX_VALUES)
       }
-      const copies = plan.copies.slice(begin, begin + left)
+      const copies = plan.copies.slice(begin, begin + Math.floor(left / size))
       rounds.at(-1)?.push({ ...plan, copies })
       begin += copies.length
-      left -= copies.length
+      left -= copies.length * size
     }
   }
   return rounds

@@ -5,21 +5,26 @@ import { type HostedGroup, openHostedGroup } from './hosted-group.js'
 import { openFusedRuntime } from './onnxruntime.js'
 import { createSessions } from './sessions.js'
 
-export interface HostOptions {
-  /** Within one product. */
-  readonly threads: number
-  /** Around each call of onnxruntime; throws INTERRUPTED where the training is to stop. */
-  readonly guarded: (work: () => Promise<void>) => Promise<void>
-}
+/** Around each call of onnxruntime; throws INTERRUPTED where the training is to stop. */
+export type Guarded = (work: () => Promise<void>) => Promise<void>
+
+/** Of a product. Another number gives other last bits, and gains little at the rows of a step. */
+const THREADS = 1
 
 /** Of shared memory, which onnxruntime does not take; other memory as it is. */
 const ownCopy = (values: Float32Array): Float32Array =>
   values.buffer instanceof SharedArrayBuffer ? new Float32Array(values) : values
 
 /** @throws ENGINE_UNAVAILABLE */
-export const createGroupHost = async ({ threads, guarded }: HostOptions): Promise<GroupHost> => {
-  const sessions = createSessions(await openFusedRuntime(threads))
+export const createGroupHost = async (guarded: Guarded): Promise<GroupHost> => {
+  const sessions = createSessions(await openFusedRuntime(THREADS))
   const groups = new Map<number, HostedGroup>()
+  // One request at a time: the features of a step lie in the same memory for all groups.
+  let memory = new Float32Array(0)
+  const scratch = (length: number): Float32Array => {
+    if (memory.length < length) memory = new Float32Array(length)
+    return memory.subarray(0, length)
+  }
   const groupOf = (id: number): HostedGroup => {
     const group = groups.get(id)
     if (group === undefined) throw new HeadstartError('ENGINE_FAILED', `there is no group ${id}`)
@@ -27,7 +32,7 @@ export const createGroupHost = async ({ threads, guarded }: HostOptions): Promis
   }
   return {
     open: async (order) => {
-      groups.set(order.id, await openHostedGroup(order, sessions))
+      groups.set(order.id, await openHostedGroup(order, sessions, scratch))
     },
     close: async (ids) => {
       for (const id of ids) groups.delete(id)

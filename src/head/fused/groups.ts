@@ -36,7 +36,7 @@ export interface Pass {
 const MAX_GROUP_PARAMETERS = 2 ** 18
 /** Activations of the widest layer of a group in one step, in numbers: 256 MiB. */
 const MAX_GROUP_ACTIVATIONS = 2 ** 26
-/** Weights of everything that is trained at one time, in numbers: 256 MiB, four times that with state. */
+/** Weights of everything that is trained at one time, in numbers: 256 MiB, seven times that with state. */
 const MAX_WAVE_PARAMETERS = 2 ** 26
 
 export interface Task {

@@ -2,21 +2,21 @@
 // while onnxruntime computes in it: its binding would abort the whole process.
 import { Piscina } from 'piscina'
 import { HeadstartError, messageOf } from '../../errors.js'
-import { closeNativeGuard, openNativeGuard } from '../../extractor/engines/native-guard.js'
+import {
+  closeNativeGuard,
+  dropNativeGuard,
+  openNativeGuard,
+} from '../../extractor/engines/native-guard.js'
 import { prepareOnnxruntimeEnvironment } from '../../extractor/engines/onnxruntime-environment.js'
 import { workerUrl } from '../../features/worker-url.js'
 import type { GroupHost } from './host.js'
 import type { HostAnswer, HostTask, HostThreadStart, Method } from './serve-host.js'
 
-/** A thread with a host; it stops at the next step once `signal` has fired. */
-export const startHostThread = (threads: number, signal: AbortSignal | undefined): GroupHost => {
+/** @param stop [1], shared; once it is 1 the thread stops at the next step. */
+export const startHostThread = (stop: Int32Array): GroupHost => {
   prepareOnnxruntimeEnvironment()
   const guard = openNativeGuard()
-  const stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-  const onAbort = (): void => void Atomics.store(stop, 0, 1)
-  if (signal?.aborted) onAbort()
-  signal?.addEventListener('abort', onAbort, { once: true })
-  const start: HostThreadStart = { threads, guard, stop }
+  const start: HostThreadStart = { guard, stop }
   const pool = new Piscina({
     filename: workerUrl('heads').href,
     workerData: start,
@@ -26,11 +26,21 @@ export const startHostThread = (threads: number, signal: AbortSignal | undefined
     atomics: 'disabled',
   })
 
+  /** A new thread in its place would have no groups. */
+  let death: HeadstartError | null = null
+  const onDeath = (cause: unknown): HeadstartError => {
+    const message = `a thread that trains heads died: ${messageOf(cause)}`
+    death ??= new HeadstartError('ENGINE_FAILED', message, { cause })
+    return death
+  }
+  // Of a thread that dies without a task.
+  pool.on('error', onDeath)
+
   const ask = async (method: Method, ...args: readonly unknown[]): Promise<void> => {
+    if (death !== null) throw death
     const task: HostTask = { method, args }
     const answer = (await pool.run(task).catch((cause: unknown) => {
-      const message = `a thread that trains heads died: ${messageOf(cause)}`
-      throw new HeadstartError('ENGINE_FAILED', message, { cause })
+      throw onDeath(cause)
     })) as HostAnswer
     if (!answer.ok)
       throw new HeadstartError(answer.code, answer.message, { details: answer.details })
@@ -43,8 +53,9 @@ export const startHostThread = (threads: number, signal: AbortSignal | undefined
     predict: (ids, features, count, into) => ask('predict', ids, features, count, into),
     store: (ids) => ask('store', ids),
     end: async () => {
-      signal?.removeEventListener('abort', onAbort)
-      await closeNativeGuard(guard)
+      // What died in guarded work never says that it is done.
+      if (death === null) await closeNativeGuard(guard)
+      else dropNativeGuard(guard)
       await pool.destroy()
     },
   }

@@ -37,10 +37,11 @@ const tensorsOf = (
   return tensors
 }
 
-/** @throws ENGINE_FAILED */
+/** @param scratch so many numbers that are free until the step has ended. @throws ENGINE_FAILED */
 export const openHostedGroup = async (
   order: GroupOrder,
   sessions: Sessions,
+  scratch: (length: number) => Float32Array,
 ): Promise<HostedGroup> => {
   const { tensor } = sessions.runtime
   const { layers, specs, optimizer, batchSize, graph, state } = order
@@ -48,7 +49,7 @@ export const openHostedGroup = async (
   const pair = await sessions.get(graph)
   const memory = createGroupMemory(layers, specs, optimizer)
   memory.state.set(state)
-  const inputs = createStepInputs(order, tensor)
+  const inputs = createStepInputs(order, tensor, scratch)
   const weights = tensorsOf(memory, heads, tensor, 'weights')
   const gradients = tensorsOf(memory, heads, tensor, 'gradients')
   const widest = heads * Math.max(...layers.map((layer) => layer.units))

@@ -86,16 +86,32 @@ export const threadsFor = (passes: readonly Pass[], rows: number): number => {
   return work < LEAST_WORK ? 0 : Math.min(coresHere(), groups.length)
 }
 
-const seatsOf = async (threads: number, signal: AbortSignal | undefined): Promise<Seat[]> => {
+interface Seats {
+  readonly seats: readonly Seat[]
+  end(): Promise<void>
+}
+
+const openSeats = async (threads: number, signal: AbortSignal | undefined): Promise<Seats> => {
   if (threads === 0) {
     const guarded = async (work: () => Promise<void>): Promise<void> => {
       assertNotAborted(signal)
       await work()
     }
-    return [{ host: await createGroupHost({ threads: coresHere(), guarded }), load: 0 }]
+    const host = await createGroupHost(guarded)
+    return { seats: [{ host, load: 0 }], end: () => host.end() }
   }
-  const own = Math.max(1, Math.floor(coresHere() / threads))
-  return Array.from({ length: threads }, () => ({ host: startHostThread(own, signal), load: 0 }))
+  const stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+  const onAbort = (): void => void Atomics.store(stop, 0, 1)
+  if (signal?.aborted) onAbort()
+  signal?.addEventListener('abort', onAbort, { once: true })
+  const seats = Array.from({ length: threads }, () => ({ host: startHostThread(stop), load: 0 }))
+  return {
+    seats,
+    end: async () => {
+      signal?.removeEventListener('abort', onAbort)
+      await all(seats.map(({ host }) => host.end()))
+    },
+  }
 }
 
 /** @param threads 0: this one computes. @throws ENGINE_UNAVAILABLE */
@@ -107,7 +123,7 @@ export const createHosts = async (request: {
 }): Promise<Hosts> => {
   const { threads, data, targets, signal } = request
   const { units } = targets
-  const seats = await seatsOf(threads, signal)
+  const { seats, end } = await openSeats(threads, signal)
   const seatOf = new Map<number, Seat>()
   const predictions = new Map<number, Float32Array>()
   let nextId = 0
@@ -189,6 +205,6 @@ export const createHosts = async (request: {
       return groups.map(({ id }) => outputs.get(id) as Float32Array)
     },
     store: (groups) => inAll(groups, (host, ids) => host.store(ids)),
-    end: () => all(seats.map(({ host }) => host.end())),
+    end,
   }
 }

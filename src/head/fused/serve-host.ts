@@ -7,8 +7,6 @@ import { createGroupHost } from './group-host.js'
 import type { GroupHost } from './host.js'
 
 export interface HostThreadStart {
-  /** Within one product. */
-  readonly threads: number
   readonly guard: NativeGuard
   /** [1]; 1: the training is to stop. */
   readonly stop: Int32Array
@@ -26,17 +24,21 @@ export type HostAnswer = { readonly ok: true } | Failure
 const interrupted = () => new HeadstartError('INTERRUPTED', 'interrupted')
 
 /** Makes the task handler of one thread; the host is made with the first task. */
-export const serveGroupHost = ({ threads, guard, stop }: HostThreadStart) => {
+export const serveGroupHost = ({ guard, stop }: HostThreadStart) => {
   const guarded = async (work: () => Promise<void>): Promise<void> => {
     if (Atomics.load(stop, 0) === 1) throw interrupted()
     await whileGuarded(guard, work, interrupted)
   }
   let host: Promise<GroupHost> | undefined
-  return async ({ method, args }: HostTask): Promise<HostAnswer> => {
+  const work = async ({ method, args }: HostTask): Promise<void> => {
+    host ??= createGroupHost(guarded)
+    const call = (await host)[method] as (...values: readonly unknown[]) => Promise<void>
+    await call(...args)
+  }
+  return async (task: HostTask): Promise<HostAnswer> => {
     try {
-      host ??= createGroupHost({ threads, guarded })
-      const call = (await host)[method] as (...values: readonly unknown[]) => Promise<void>
-      await call(...args)
+      // All of it: onnxruntime must not be interrupted either while it is loaded or opens a session.
+      await whileGuarded(guard, () => work(task), interrupted)
       return { ok: true }
     } catch (error) {
       return toFailure(error)

@@ -44,7 +44,12 @@ export interface StepInputs {
   at(batch: Batch, step: number): Record<string, FloatTensor>
 }
 
-export const createStepInputs = (order: GroupOrder, tensor: MakeTensor): StepInputs => {
+/** @param scratch so many numbers that are free until the step has ended. */
+export const createStepInputs = (
+  order: GroupOrder,
+  tensor: MakeTensor,
+  scratch: (length: number) => Float32Array,
+): StepInputs => {
   const { graph, layers, dropout, batchSize, seed } = order
   const { inputs: width, units } = graph
   const heads = order.specs.length
@@ -55,14 +60,13 @@ export const createStepInputs = (order: GroupOrder, tensor: MakeTensor): StepInp
     ...(graph.task === 'multi' ? { positive: perHead(order.classWeights) } : {}),
   }
   // Copies: onnxruntime takes no shared memory.
-  const x = new Float32Array(batchSize * width)
   const y = new Float32Array(batchSize * units)
   const shares = new Float32Array(batchSize * heads)
   const hidden = dropout > 0 ? layers.slice(1).map(({ inputs }) => inputs) : []
   const masks = hidden.map((size) => new Float32Array(batchSize * size))
 
   const fillFeatures = ({ block, begin, count }: Batch, step: number): Float32Array => {
-    const values = x.subarray(0, count * width)
+    const values = scratch(count * width)
     const features = block.features.subarray(begin * width, (begin + count) * width)
     if (dropout === 0) {
       values.set(features)

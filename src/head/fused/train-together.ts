@@ -9,6 +9,7 @@ import { createMeasurer } from './measure.js'
 import { publishAll } from './publish.js'
 import { createSaver } from './save.js'
 import { togetherFingerprint } from './state.js'
+import { createStepBlocks } from './step-blocks.js'
 import { createTaskTargets } from './task-targets.js'
 import { finishWaveEpoch, keepGroups, runOf, stateOf, type Training } from './training.js'
 import type { HeadOutcome, TogetherHead, TogetherRequest } from './types.js'
@@ -38,7 +39,8 @@ const trainAll = async (training: Training): Promise<HeadOutcome[]> => {
   const { saver, runs, waves, progress } = training
   const saved = (await saver?.load()) ?? null
   for (const [index, run] of runs.entries()) Object.assign(run, saved?.runs[index])
-  Object.assign(progress, { wave: saved?.wave ?? 0, epoch: saved?.epoch ?? 0 })
+  const { wave = 0, epoch = 0, groups = [] } = saved ?? {}
+  Object.assign(progress, { wave, epoch, groups: [...groups] })
   const state = () => stateOf(training)
   try {
     // Before the first epoch of a wave there is nothing that would not be drawn again.
@@ -56,7 +58,7 @@ const trainAll = async (training: Training): Promise<HeadOutcome[]> => {
   }
 }
 
-interface Prepared extends Omit<Training, 'hosts' | 'measurer'> {
+interface Prepared extends Omit<Training, 'hosts' | 'blocks' | 'measurer'> {
   readonly threads: number
 }
 
@@ -113,7 +115,10 @@ export const trainTogether = async (request: TogetherRequest): Promise<readonly 
   const hosts = await createHosts({ threads, data, targets, signal })
   try {
     const measurer = await createMeasurer(data, targets, folds, hosts)
-    return await trainAll({ ...prepared, hosts, measurer })
+    const blocks = Array.from({ length: hosts.count }, () =>
+      createStepBlocks({ data, targets, hosts }),
+    )
+    return await trainAll({ ...prepared, hosts, blocks, measurer })
   } finally {
     await hosts.end()
   }

@@ -5,7 +5,7 @@ import type { GroupState } from './group-state.js'
 import type { Copy, GroupPlan, Pass } from './groups.js'
 import type { Group, Hosts } from './hosts.js'
 import { initialWeights } from './layers.js'
-import { createStepBlocks, type StepBlocks } from './step-blocks.js'
+import type { StepBlocks } from './step-blocks.js'
 import type { TaskTargets } from './task-targets.js'
 
 export interface WaveRequest {
@@ -13,13 +13,14 @@ export interface WaveRequest {
   readonly trainRows: Uint32Array
   readonly targets: TaskTargets
   readonly hosts: Hosts
+  /** As many as there are hosts. */
+  readonly blocks: readonly StepBlocks[]
 }
 
 /** A pass with its open groups. */
 export interface OpenPass {
   readonly pass: Omit<Pass, 'groups'>
   readonly groups: readonly Group[]
-  readonly blocks: StepBlocks
 }
 
 export const groupsOf = (passes: readonly OpenPass[]): Group[] =>
@@ -36,7 +37,7 @@ export const openPasses = async (
   isActive: (copy: Copy) => boolean,
   states: readonly Float32Array[] | null,
 ): Promise<OpenPass[]> => {
-  const { hosts, trainRows } = request
+  const { hosts } = request
   const opened: OpenPass[] = []
   let next = 0
   const fillOf = (plan: GroupPlan, seed: number) => {
@@ -57,11 +58,7 @@ export const openPasses = async (
       groups.push(await hosts.open({ ...pass, plan: active, fill: fillOf(active, pass.seed) }))
     }
     if (groups.length === 0) continue
-    opened.push({
-      pass,
-      groups,
-      blocks: createStepBlocks({ ...request, ...pass, rows: trainRows.length }),
-    })
+    opened.push({ pass, groups })
   }
   return opened
 }
@@ -106,14 +103,15 @@ export const leaveGroups = async (
 /** The blocks of an epoch through all groups of a pass: the next one is read while hosts train on one. */
 const runPass = async (
   { hosts, trainRows }: WaveRequest,
-  { pass, groups, blocks }: OpenPass,
+  { pass, groups }: OpenPass,
+  blocks: StepBlocks,
   epoch: number,
 ): Promise<void> => {
   const { batchSize, views, seed } = pass
   let step = (epoch - 1) * Math.ceil(trainRows.length / batchSize)
   let trained = Promise.resolve()
   try {
-    for await (const block of blocks.read({ rows: trainRows, views, seed, epoch })) {
+    for await (const block of blocks.read({ rows: trainRows, views, seed, epoch }, batchSize)) {
       await trained
       trained = hosts.train(groups, block, step)
       // Whether it failed is asked with the next block, or below.
@@ -136,21 +134,21 @@ export const runEpoch = async (
   passes: readonly OpenPass[],
   epoch: number,
 ): Promise<void> => {
-  const atOnce = request.data.features.resident === null ? 1 : request.hosts.count
+  const { data, blocks } = request
   const left = passes.values()
   let failed = false
-  const work = async (): Promise<void> => {
+  const work = async (own: StepBlocks): Promise<void> => {
     for (const pass of left) {
       if (failed) return
       try {
-        await runPass(request, pass, epoch)
+        await runPass(request, pass, own, epoch)
       } catch (error) {
         failed = true
         throw error
       }
     }
   }
-  const works = Array.from({ length: Math.min(atOnce, passes.length) }, work)
+  const works = (data.features.resident === null ? blocks.slice(0, 1) : blocks).map(work)
   for (const result of await Promise.allSettled(works))
     if (result.status === 'rejected') throw result.reason
 }

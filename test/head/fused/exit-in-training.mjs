@@ -1,5 +1,5 @@
 // A process that trains in threads and exits with 7 in the middle of it.
-// Argument: milliseconds after the first epoch.
+// Arguments: start or epoch (the first one), and milliseconds after that.
 import { residentSource } from '../../../dist/src/features/feature-source.js'
 import { trainTogether } from '../../../dist/src/head/fused/train-together.js'
 import { headSpecSchema } from '../../../dist/src/head/spec.js'
@@ -17,9 +17,12 @@ const data = {
 }
 const spec = headSpecSchema.parse({ kind: 'mlp', width: 512, epochs: 1000, batchSize: 256 })
 const heads = [1, 2].map((seed) => ({ spec, seed, views: 1 }))
-let isFirst = true
+const [since, after] = process.argv.slice(2)
+let isFirst = since === 'epoch'
+const exitSoon = () => setTimeout(() => process.exit(7), Number(after))
+if (since === 'start') exitSoon()
 const onEpoch = () => {
-  if (isFirst) setTimeout(() => process.exit(7), Number(process.argv[2]))
+  if (isFirst) exitSoon()
   isFirst = false
 }
 await trainTogether({ data, heads, onEpoch, threads: 2 })

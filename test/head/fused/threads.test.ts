@@ -10,7 +10,8 @@ import { trainTogether } from '../../../src/head/fused/train-together.js'
 import type { TogetherRequest } from '../../../src/head/fused/types.js'
 import { createRandom } from '../../../src/head/random.js'
 import { memoryCheckpoint } from '../memory-checkpoint.js'
-import { presetOf } from './support.js'
+import { blobs } from '../synthetic.js'
+import { presetOf, together } from './support.js'
 
 const task = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const { REQUESTS } = (await import(task('resume-task.mjs'))) as {
@@ -58,15 +59,24 @@ describe.each(Object.keys(REQUESTS))('%s in threads', (name) => {
 })
 
 describe('a training in threads', () => {
+  it('of products that onnxruntime would cut by threads ends with the same bits, too', async () => {
+    const data = blobs({ rows: 200, width: 384, classes: 100 })
+    const inputs = [64, 32].map((batchSize) => ({ kind: 'linear' as const, epochs: 2, batchSize }))
+    const here = await together(data, inputs, { threads: 0 })
+    for (const threads of [1, 2, 3]) expect(await together(data, inputs, { threads })).toEqual(here)
+  })
+
   it('is not begun when it was aborted before', async () => {
     const signal = AbortSignal.abort()
     const work = trainTogether({ ...requestOf('linear'), signal, threads: 2 })
     await expect(work).rejects.toMatchObject({ code: 'INTERRUPTED' })
   })
 
-  it('does not abort a process that exits in the middle of steps', async () => {
-    for (const after of [0, 20, 40]) {
-      const args = [task('exit-in-training.mjs'), String(after)]
+  it('does not abort a process that exits while it begins, or in the middle of steps', async () => {
+    const moments = [0, 50, 100, 200, 400].map((after) => ['start', after] as const)
+    const later = [0, 20, 40].map((after) => ['epoch', after] as const)
+    for (const [since, after] of [...moments, ...later]) {
+      const args = [task('exit-in-training.mjs'), since, String(after)]
       const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
       let errors = ''
       child.stderr.on('data', (data) => {
