@@ -59,7 +59,7 @@ interface Seat {
 }
 
 /** Waits for all, so that nothing is under way when one has failed. */
-const all = async (works: readonly Promise<void>[]): Promise<void> => {
+export const allEnded = async (works: readonly Promise<void>[]): Promise<void> => {
   const failed = (await Promise.allSettled(works)).find(({ status }) => status === 'rejected')
   if (failed?.status === 'rejected') throw failed.reason
 }
@@ -109,7 +109,7 @@ const openSeats = async (threads: number, signal: AbortSignal | undefined): Prom
     seats,
     end: async () => {
       signal?.removeEventListener('abort', onAbort)
-      await all(seats.map(({ host }) => host.end()))
+      await allEnded(seats.map(({ host }) => host.end()))
     },
   }
 }
@@ -135,13 +135,13 @@ export const createHosts = async (request: {
   /** The groups of each seat that has some. */
   const bySeat = (groups: readonly Group[]) =>
     seats.flatMap((seat) => {
-      const own = groups.filter(({ id }) => seatOf.get(id) === seat)
-      return own.length === 0 ? [] : [{ seat, own, ids: own.map(({ id }) => id) }]
+      const ids = groups.map(({ id }) => id).filter((id) => seatOf.get(id) === seat)
+      return ids.length === 0 ? [] : [{ seat, ids }]
     })
   const inAll = (
     groups: readonly Group[],
-    work: (host: GroupHost, ids: readonly number[], own: readonly Group[]) => Promise<void>,
-  ) => all(bySeat(groups).map(({ seat, own, ids }) => work(seat.host, ids, own)))
+    work: (host: GroupHost, ids: readonly number[]) => Promise<void>,
+  ) => allEnded(bySeat(groups).map(({ seat, ids }) => work(seat.host, ids)))
 
   const outputOf = ({ id, plan }: Group, rows: number): Float32Array => {
     const length = rows * plan.copies.length * units

@@ -27,7 +27,7 @@ export interface GroupShape {
 export const LANES = 4
 export const padded = (count: number): number => Math.ceil(count / LANES) * LANES
 
-export const shapesOf = ({ layers }: Pick<GroupShape, 'layers'>) =>
+const shapesOf = ({ layers }: Pick<GroupShape, 'layers'>) =>
   layers.flatMap(({ inputs, units }, layer) => [
     { inputs, units, isKernel: true, sideBySide: layer === 0 },
     { inputs: 1, units, isKernel: false, sideBySide: false },

@@ -3,7 +3,7 @@
 import type { TrainingData } from '../types.js'
 import type { GroupState } from './group-state.js'
 import type { Copy, GroupPlan, Pass } from './groups.js'
-import type { Group, Hosts } from './hosts.js'
+import { allEnded, type Group, type Hosts } from './hosts.js'
 import { initialWeights } from './layers.js'
 import type { StepBlocks } from './step-blocks.js'
 import type { TaskTargets } from './task-targets.js'
@@ -148,7 +148,5 @@ export const runEpoch = async (
       }
     }
   }
-  const works = (data.features.resident === null ? blocks.slice(0, 1) : blocks).map(work)
-  for (const result of await Promise.allSettled(works))
-    if (result.status === 'rejected') throw result.reason
+  await allEnded((data.features.resident === null ? blocks.slice(0, 1) : blocks).map(work))
 }
